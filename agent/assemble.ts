@@ -1,0 +1,175 @@
+// Makes the parts of a running agent and ties them together: who is told of what. Starts none of them.
+import { hostname, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import type { Registry } from 'prom-client';
+import type { Address } from '../shared/config/address.js';
+import { advertisedAddress, formatAddress } from '../shared/config/address.js';
+import type { Config } from '../shared/config/config.js';
+import type { BuildInfo } from '../shared/lifecycle/build-info.js';
+import { systemClock } from '../shared/lifecycle/clock.js';
+import type { Logger } from '../shared/log/logger.js';
+import { encodeSnapshot } from '../shared/meta/codec.js';
+import { openMetaBackups } from './influxd/meta-backups.js';
+import { Availability } from './manager-api/availability.js';
+import { createHttpManagerApi } from './manager-api/http-manager-api.js';
+import { createHttpMembershipApi } from './manager-api/http-membership-api.js';
+import { GatedReconciler } from './membership/gated-reconciler.js';
+import { Membership } from './membership/membership.js';
+import type { OpenPorts } from './open-ports.js';
+import { sharedDatabases } from './shared-databases.js';
+import { BackupKeeper } from './state/backup-keeper.js';
+import { SOCKET_FILE } from './state/state-directory.js';
+import { AgentStatus } from './status/agent-status.js';
+import { ControlServer } from './status/control-server.js';
+import { InfluxdProbe } from './status/influxd-probe.js';
+import { createAgentMetrics } from './status/metrics.js';
+import { syncOnce } from './status/sync-once.js';
+import { SyncLoop } from './sync/loop.js';
+import { SyncReconciler } from './sync/reconciler.js';
+import { RemoteView } from './sync/remote-view.js';
+
+export interface AssembleOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly registry: Registry;
+  readonly build: BuildInfo;
+  /** Where the status server listens; it does before anything registers. */
+  readonly address: () => Address;
+}
+
+/** Below the state directory: the last good meta.db files of this node. */
+export const BACKUP_DIRECTORY = 'meta-backups';
+
+/** The parts that run, or are asked by those that do. */
+export interface Agent {
+  readonly status: AgentStatus;
+  readonly membership: Membership;
+  readonly probe: InfluxdProbe;
+  readonly loop: SyncLoop;
+  readonly control: ControlServer;
+  readonly backups: BackupKeeper;
+}
+
+/** Makes the parts and ties them together; starts none of them. */
+export function assemble(
+  options: AssembleOptions,
+  { state, base, client, influxd }: OpenPorts,
+): Agent {
+  const { config, logger, registry } = options;
+  const { cluster } = config.agent;
+  const clock = systemClock();
+  const api = createHttpManagerApi(client);
+  const remoteView = new RemoteView(api, cluster);
+  const status = new AgentStatus({ cluster, readyTimeoutMs: config.agent.readyTimeoutMs, clock });
+  const metrics = createAgentMetrics(registry, status);
+  const probe = new InfluxdProbe({
+    influxd,
+    lineage: () => base.state.lineage,
+    clock,
+    logger,
+    onLook: (version) => {
+      status.noteInfluxd(version);
+    },
+  });
+  const reconciler = new GatedReconciler({
+    inner: new SyncReconciler({
+      cluster,
+      store: base,
+      api,
+      remoteView,
+      control: influxd,
+      nodeId: () => membership.nodeId,
+      logger,
+      nowMs: () => clock.nowMs(),
+      settings: {
+        join: config.agent.join,
+        isShared: sharedDatabases(config.sync),
+        ownUser: config.influxdb.username,
+      },
+    }),
+    standing: () => status.currentStanding,
+    clock,
+    onTick: (durationMs) => {
+      metrics.noteTick(durationMs);
+    },
+  });
+  const loop = new SyncLoop({
+    cluster,
+    reconciler,
+    remoteView,
+    api,
+    metaDir: config.influxdb.metaDir,
+    isPollingMeta: config.influxdb.metaPollMs !== undefined,
+    longPollMs: config.agent.longPollMs,
+    resyncMs: config.agent.resyncIntervalMs,
+    logger,
+    nowMs: () => clock.nowMs(),
+    onReport: (report) => {
+      status.noteReport(report);
+      metrics.noteReport(report);
+    },
+  });
+  const membership = new Membership({
+    cluster,
+    api: createHttpMembershipApi(client),
+    state,
+    clock,
+    logger,
+    availability: new Availability(logger, (isAvailable) => {
+      metrics.noteManagers(isAvailable);
+    }),
+    heartbeatIntervalMs: config.agent.heartbeatIntervalMs,
+    deregisterOnStop: config.agent.deregisterOnStop,
+    describe: () => ({
+      hostname: hostname(),
+      ips: ownAddresses(),
+      bindAddress: formatAddress(
+        advertisedAddress(options.address(), config.agent.advertiseAddress),
+      ),
+      versions: versionsOf(options.build, probe.answeringVersion),
+      influxd: probe.facts,
+    }),
+    report: () => ({
+      version: status.appliedVersion,
+      state: status.state,
+      influxd: probe.facts,
+      pending: status.pendingCount,
+    }),
+    onStanding: (standing) => {
+      status.noteStanding(standing);
+      loop.wake();
+    },
+    onNews: ({ version, incarnation }) => {
+      const known = remoteView.tag;
+      // The waiting read should have brought it: where it hangs in a dead connection, a new one will.
+      if (known?.version !== version || known.incarnation !== incarnation) loop.abortPoll();
+    },
+  });
+  const control = new ControlServer({
+    path: join(config.agent.stateDir, SOCKET_FILE),
+    logger,
+    sync: (mode, signal) => syncOnce({ mode, reconciler, remoteView, signal }),
+    status: () => status.view(),
+    metadata: async (signal) => encodeSnapshot(await influxd.readMemory(signal)),
+  });
+  const backups = new BackupKeeper({
+    backups: openMetaBackups(join(config.agent.stateDir, BACKUP_DIRECTORY)),
+    readFile: (signal) => influxd.readFile(signal),
+    content: () => (status.view()['in-step'] ? base.state.lineage?.content : undefined),
+    clock,
+    logger,
+  });
+  return { status, membership, probe, loop, control, backups };
+}
+
+function versionsOf(build: BuildInfo, influxd: string | undefined): Record<string, string> {
+  return { agent: build.version, ...(influxd === undefined ? {} : { influxd }) };
+}
+
+/** The addresses of this machine that are not loopback. */
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .filter(({ internal }) => !internal)
+    .map(({ address }) => address);
+}

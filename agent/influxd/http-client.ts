@@ -1,0 +1,200 @@
+// influxd's HTTP API as far as an agent needs it: ping, and one statement per POST /query. Every body is read whole,
+// because influxd sends 200 before it executes: only the body tells.
+import { Pool } from 'undici';
+import { AppError, messageOf } from '../../shared/errors/app-error.js';
+import { unreachable, withDeadline } from './deadline.js';
+import type { InfluxdIdentity } from './port.js';
+import { brief, redact } from './redact.js';
+
+export interface HttpClientOptions {
+  /** e.g. `http://127.0.0.1:8086`; a path before influxd's own is kept. */
+  readonly url: string;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** PEM of the authority that signed influxd's certificate, for https. */
+  readonly ca?: string | undefined;
+  /** Of one request, connection included; 10 s where absent. */
+  readonly deadlineMs?: number | undefined;
+}
+
+/** A series of an answer. */
+export interface Series {
+  readonly name?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+  readonly columns: readonly string[];
+  readonly values?: readonly (readonly unknown[])[];
+}
+
+/** influxd's answer to one statement; `refused` carries its error text. */
+export type QueryAnswer =
+  | { readonly kind: 'done'; readonly series: readonly Series[] }
+  | { readonly kind: 'refused'; readonly text: string };
+
+export interface InfluxHttpClient {
+  /** Undefined where nothing answers, or what answers is no influxd. Throws only `aborted`. */
+  ping(signal?: AbortSignal): Promise<InfluxdIdentity | undefined>;
+  /** Throws AppError `influxd-unreachable` (retryable; the outcome is unknown), `unauthorized` or `aborted`. */
+  query(statement: string, signal?: AbortSignal): Promise<QueryAnswer>;
+  close(): Promise<void>;
+}
+
+/** A statement that takes longer is stuck: metadata statements take milliseconds. */
+const DEADLINE_MS = 10_000;
+const PING_DEADLINE_MS = 2_000;
+/** The loop sends one statement at a time; a few more for commands and metrics that look meanwhile. */
+const CONNECTIONS = 4;
+
+export function createHttpClient(options: HttpClientOptions): InfluxHttpClient {
+  const target = parseUrl(options.url);
+  const pool = new Pool(target.origin, {
+    connections: CONNECTIONS,
+    pipelining: 1,
+    ...(options.ca === undefined ? {} : { connect: { ca: options.ca } }),
+  });
+  return new UndiciClient(pool, target, options);
+}
+
+interface Target {
+  readonly origin: string;
+  readonly prefix: string;
+}
+
+function parseUrl(text: string): Target {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol)) {
+    throw new AppError(
+      'config-invalid',
+      `reading influxdb.url ${JSON.stringify(redact(text))}: expected a URL such as http://127.0.0.1:8086`,
+      { status: 400 },
+    );
+  }
+  return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') };
+}
+
+interface QueryBody {
+  readonly error?: string;
+  readonly results?: readonly { readonly error?: string; readonly series?: readonly Series[] }[];
+}
+
+class UndiciClient implements InfluxHttpClient {
+  private readonly headers: Readonly<Record<string, string>>;
+  private readonly deadlineMs: number;
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly target: Target,
+    options: HttpClientOptions,
+  ) {
+    this.headers = credentials(options);
+    this.deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  }
+
+  async ping(signal?: AbortSignal): Promise<InfluxdIdentity | undefined> {
+    const call = {
+      what: `asking influxd at ${this.target.origin} whether it is there`,
+      deadlineMs: Math.min(this.deadlineMs, PING_DEADLINE_MS),
+      signal,
+    };
+    try {
+      const answer = await withDeadline(call, async (limit) => {
+        const { statusCode, headers, body } = await this.pool.request({
+          method: 'GET',
+          path: `${this.target.prefix}/ping`,
+          headers: this.headers,
+          signal: limit,
+        });
+        await body.dump();
+        return { statusCode, version: headers['x-influxdb-version'] };
+      });
+      const version = typeof answer.version === 'string' ? answer.version : undefined;
+      if (version === undefined && answer.statusCode !== 204) return undefined;
+      return { version: version ?? 'unknown' };
+    } catch (error) {
+      // Nothing answers: that is the answer. Only the caller's own abort is an error.
+      if (error instanceof AppError && error.code === 'aborted') throw error;
+      return undefined;
+    }
+  }
+
+  async query(statement: string, signal?: AbortSignal): Promise<QueryAnswer> {
+    const what = `asking influxd at ${this.target.origin} to run ${brief(statement)}`;
+    const { status, text } = await withDeadline(
+      { what, deadlineMs: this.deadlineMs, signal },
+      (limit) => this.post(what, statement, limit),
+    );
+    if (status === 401 || status === 403) throw this.denied(what, status, text);
+    return this.judge(what, status, text);
+  }
+
+  private async post(
+    what: string,
+    statement: string,
+    signal: AbortSignal,
+  ): Promise<{ status: number; text: string }> {
+    try {
+      const { statusCode, body } = await this.pool.request({
+        method: 'POST',
+        path: `${this.target.prefix}/query`,
+        headers: { ...this.headers, 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({ q: statement }).toString(),
+        signal,
+      });
+      return { status: statusCode, text: await body.text() };
+    } catch (error) {
+      throw unreachable(what, `${messageOf(error)}; whether it was run is unknown`, error);
+    }
+  }
+
+  /** 400 and errors in a 200 are influxd's word on the statement; everything else says nothing about it. */
+  private judge(what: string, status: number, text: string): QueryAnswer {
+    const body = parseBody(text);
+    const error = body?.error ?? body?.results?.find((result) => result.error !== undefined)?.error;
+    if (error !== undefined && (status === 200 || status === 400)) {
+      return { kind: 'refused', text: redact(error) };
+    }
+    const result = status === 200 ? body?.results?.[0] : undefined;
+    if (result === undefined) {
+      throw unreachable(
+        what,
+        `an answer with status ${status} that is none of influxd; is influxdb.url right?`,
+      );
+    }
+    return { kind: 'done', series: result.series ?? [] };
+  }
+
+  private denied(what: string, status: number, text: string): AppError {
+    const said = redact(parseBody(text)?.error ?? `status ${status}`);
+    return new AppError(
+      'unauthorized',
+      `${what}: ${said}; set influxdb.username and influxdb.password-file to an administrator of this influxd`,
+      { status: 502 },
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.pool.destroy();
+  }
+}
+
+function credentials({ username, password }: HttpClientOptions): Record<string, string> {
+  if (username === undefined) return {};
+  if (username.includes(':')) {
+    throw new AppError(
+      'config-invalid',
+      'reading influxdb.username: a name with a colon does not fit into HTTP basic authentication; use another account',
+      { status: 400 },
+    );
+  }
+  const token = Buffer.from(`${username}:${password ?? ''}`, 'utf8').toString('base64');
+  return { authorization: `Basic ${token}` };
+}
+
+function parseBody(text: string): QueryBody | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === 'object' && body !== null ? body : undefined;
+  } catch {
+    // Not JSON: the caller says that this is no answer of influxd.
+    return undefined;
+  }
+}

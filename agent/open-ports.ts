@@ -1,0 +1,88 @@
+// Opens what the agent works on: its state directory with the base in it, the way to the managers, the local influxd.
+// Secrets are read from their files here. Nothing is asked of anybody yet.
+import { readFile } from 'node:fs/promises';
+import type { Config } from '../shared/config/config.js';
+import { readSecret } from '../shared/config/secret-file.js';
+import { AppError, messageOf } from '../shared/errors/app-error.js';
+import type { Logger } from '../shared/log/logger.js';
+import type { RealInfluxControl } from './influxd/influx-control.js';
+import { createInfluxControl } from './influxd/influx-control.js';
+import { ManagerClient } from './manager-api/manager-client.js';
+import type { Journal } from './state/journal.js';
+import { StateDirectory } from './state/state-directory.js';
+import type { Base, BaseRecord } from './sync/base.js';
+
+/** What is held open: the state directory with the base in it, the managers, the local influxd. */
+export interface OpenPorts {
+  readonly state: StateDirectory;
+  readonly base: Journal<Base, BaseRecord>;
+  readonly client: ManagerClient;
+  readonly influxd: RealInfluxControl;
+  /** Of the managers and of influxd. */
+  closeConnections(): Promise<void>;
+  closeState(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens everything that the agent, or a one-off command in its place, works on. Throws AppError `already-running`,
+ * `state-unwritable`, `state-not-current`, `config-invalid`; then nothing is left open.
+ */
+export async function openPorts(config: Config, logger: Logger): Promise<OpenPorts> {
+  const { agent } = config;
+  const token = agent.tokenFile && (await readSecret('agent.token-file', agent.tokenFile));
+  const influxd = await openInfluxd(config);
+  const client = new ManagerClient({
+    endpoints: agent.endpoints,
+    caFile: agent.caFile,
+    certFile: agent.certFile,
+    keyFile: agent.keyFile,
+    token: () => token,
+  });
+  const closeConnections = async () => {
+    client.close();
+    await influxd.close();
+  };
+  try {
+    const { stateDir: path, cluster } = agent;
+    const state = await StateDirectory.open({ path, cluster, logger });
+    const base = await state.openBase().catch(async (error: unknown) => {
+      await state.close();
+      throw error;
+    });
+    const closeState = async () => {
+      await base.close();
+      await state.close();
+    };
+    const close = async () => {
+      await closeConnections();
+      await closeState();
+    };
+    return { state, base, client, influxd, closeConnections, closeState, close };
+  } catch (error) {
+    await closeConnections();
+    throw error;
+  }
+}
+
+async function openInfluxd({ influxdb }: Config): Promise<RealInfluxControl> {
+  const { passwordFile, caFile } = influxdb;
+  return createInfluxControl({
+    url: influxdb.url,
+    username: influxdb.username,
+    password: passwordFile && (await readSecret('influxdb.password-file', passwordFile)),
+    ca: caFile && (await readText('influxdb.ca-file', caFile)),
+    metaDir: influxdb.metaDir,
+    snapshotAddress: influxdb.snapshotAddress,
+  });
+}
+
+async function readText(key: string, path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new AppError('config-invalid', `${key}: reading ${path} failed: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

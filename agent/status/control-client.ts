@@ -1,0 +1,81 @@
+// The other end of the agent's socket, for commands on the same machine. A socket at which nobody listens means that no
+// agent runs on this state directory; that is an answer, not an error.
+import type { RequestOptions } from 'node:http';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { AppError, messageOf } from '../../shared/errors/app-error.js';
+import { SOCKET_FILE } from '../state/state-directory.js';
+import type { TickMode, TickReport } from '../sync/port.js';
+import { modeToWire, reportFromWire } from './control-wire.js';
+
+export type AskedAgent<T> =
+  { readonly kind: 'answered'; readonly value: T } | { readonly kind: 'no-agent' };
+
+export interface AskOptions {
+  /** `agent.state-dir` of the agent that is asked. */
+  readonly stateDir: string;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Lets the running agent reconcile once. Throws AppError `timeout`, `aborted`, or what the agent answered. */
+export async function askForSync(
+  mode: TickMode,
+  options: AskOptions,
+): Promise<AskedAgent<TickReport>> {
+  const body = Buffer.from(JSON.stringify(modeToWire(mode)));
+  const answer = await ask('POST', '/sync', body, options);
+  if (answer === undefined) return { kind: 'no-agent' };
+  return { kind: 'answered', value: reportFromWire(JSON.parse(answer.toString())) };
+}
+
+/** The body of an answer with 200; undefined where no agent listens. */
+async function ask(
+  method: string,
+  path: string,
+  body: Buffer,
+  { stateDir, deadlineMs, signal }: AskOptions,
+): Promise<Buffer | undefined> {
+  const deadline = AbortSignal.timeout(deadlineMs);
+  const socketPath = join(stateDir, SOCKET_FILE);
+  try {
+    const ended = AbortSignal.any([deadline, signal]);
+    const answer = await exchange({ socketPath, method, path, agent: false, signal: ended }, body);
+    if (answer.status === 200) return answer.body;
+    throw refusalOf(answer.body);
+  } catch (error) {
+    if (error instanceof AppError) throw error;
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ECONNREFUSED') return undefined;
+    if (signal.aborted) throw new AppError('aborted', 'asking the running agent was ended');
+    const why = deadline.aborted ? `no answer in ${deadlineMs} ms` : messageOf(error);
+    throw new AppError('timeout', `asking the running agent at ${socketPath} failed: ${why}`, {
+      cause: error,
+    });
+  }
+}
+
+interface Exchanged {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+function exchange(options: RequestOptions, body: Buffer): Promise<Exchanged> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(options, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks) });
+      });
+    });
+    outgoing.on('error', reject);
+    outgoing.end(body);
+  });
+}
+
+function refusalOf(body: Buffer): AppError {
+  const { detail } = JSON.parse(body.toString()) as { detail?: string };
+  return new AppError('internal', `the running agent answered: ${detail ?? 'no reason'}`);
+}

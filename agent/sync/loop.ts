@@ -1,0 +1,170 @@
+// What keeps the reconciler ticking: the meta directory, the long poll and the timer wake it; it never ticks twice at once,
+// and a wake during a tick causes one more. Says each new sentence once.
+import { isAbort, messageOf } from '../../shared/errors/app-error.js';
+import { sleep } from '../../shared/lifecycle/backoff.js';
+import type { Logger } from '../../shared/log/logger.js';
+import type { ManagerApi } from '../manager-api/port.js';
+import { watchMeta } from './meta-watch.js';
+import type { Reconciler, TickReport } from './port.js';
+import { LIVE_MODE } from './port.js';
+import type { RemoteView } from './remote-view.js';
+
+/** After a tick that failed or waits for somebody: soon enough that being healed means converged within 5 s. */
+const RETRY_MS = 1000;
+
+/** After all managers were tried in vain, they are tried again so often, for ever. */
+const POLL_RETRY_MS = 2000;
+
+/** After a lost swap: long enough that two racing agents part, short against everything else. */
+const LOST_JITTER_MS = 10;
+
+export interface SyncLoopDeps {
+  readonly cluster: string;
+  readonly reconciler: Reconciler;
+  readonly remoteView: RemoteView;
+  readonly api: Pick<ManagerApi, 'read'>;
+  readonly metaDir: string;
+  readonly isPollingMeta: boolean;
+  /** The longest wait of one poll, in ms. */
+  readonly longPollMs: number;
+  readonly resyncMs: number;
+  readonly logger: Logger;
+  readonly nowMs: () => number;
+  /** Called after each tick. */
+  readonly onReport: (report: TickReport) => void;
+}
+
+export class SyncLoop {
+  private isAwake = true;
+  private wakeSleeper: (() => void) | undefined;
+  private poll: AbortController | undefined;
+  private isManagerAway = false;
+
+  constructor(private readonly deps: SyncLoopDeps) {}
+
+  /** Something may have changed. */
+  wake(): void {
+    this.isAwake = true;
+    this.wakeSleeper?.();
+  }
+
+  /** The heartbeat says that the manager behind the waiting read is gone: ask another one. */
+  abortPoll(): void {
+    this.poll?.abort();
+  }
+
+  /** Runs until the signal is aborted, and resolves then. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { metaDir, isPollingMeta: isPolling, logger } = this.deps;
+    await Promise.all([
+      this.tickForever(signal),
+      this.pollForever(signal),
+      this.resyncForever(signal),
+      watchMeta({ metaDir, isPolling, onChange: () => this.wake(), logger }, signal),
+    ]);
+  }
+
+  private async tickForever(signal: AbortSignal): Promise<void> {
+    let said = '';
+    while (!signal.aborted) {
+      this.isAwake = false;
+      try {
+        const report = await this.deps.reconciler.tick(LIVE_MODE, signal);
+        if (report.sentence !== said) this.say(report);
+        said = report.sentence;
+        this.deps.onReport(report);
+        await this.rest(report, signal);
+      } catch (error) {
+        if (isAbort(error)) return;
+        throw error;
+      }
+    }
+  }
+
+  private say(report: TickReport): void {
+    const { logger } = this.deps;
+    const fields = { outcome: report.outcome, metaVersion: report.version };
+    if (report.outcome === 'blocked' || report.outcome === 'failed') {
+      logger.error('sync needs attention', { ...fields, reason: report.sentence });
+    } else if (report.outcome === 'waiting') {
+      logger.warn('sync waits', { ...fields, reason: report.sentence });
+    } else logger.info('synced', { ...fields, sentence: report.sentence });
+    for (const { direction, text } of report.steps) logger.debug('step', { op: direction, text });
+  }
+
+  /** Until something wakes it, or what could not be done is due again. */
+  private async rest(report: TickReport, signal: AbortSignal): Promise<void> {
+    if (report.outcome === 'changed') {
+      if (report.steps.length > 0) return;
+      return this.restFor(Math.random() * LOST_JITTER_MS, signal);
+    }
+    if (report.outcome !== 'no-action') return this.restFor(RETRY_MS, signal);
+    const due = this.deps.reconciler.nextDueMs;
+    const retryMs = due === undefined ? this.deps.resyncMs : Math.max(1, due - this.deps.nowMs());
+    // Pending drops and twins become possible by time alone.
+    const pendingMs = report.pending.length > 0 ? RETRY_MS : this.deps.resyncMs;
+    return this.restFor(Math.min(retryMs, pendingMs), signal);
+  }
+
+  private async restFor(ms: number, signal: AbortSignal): Promise<void> {
+    if (this.isAwake) return;
+    const rest = new AbortController();
+    this.wakeSleeper = () => rest.abort();
+    // Woken or stopped: both end the rest, and the loop looks which it was.
+    await sleep(ms, AbortSignal.any([rest.signal, signal])).catch(() => undefined);
+    this.wakeSleeper = undefined;
+  }
+
+  private async pollForever(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.poll = new AbortController();
+      const both = AbortSignal.any([signal, this.poll.signal]);
+      try {
+        await this.pollOnce(both);
+        this.managerAnswers();
+      } catch (error) {
+        if (isAbort(error) || both.aborted) continue;
+        this.managerIsAway(error);
+        await sleep(POLL_RETRY_MS, both).catch(() => undefined);
+      }
+    }
+  }
+
+  /** The first question does not wait: a cluster that does not exist yet is told by an empty answer. */
+  private async pollOnce(signal: AbortSignal): Promise<void> {
+    const { api, remoteView, cluster, longPollMs } = this.deps;
+    const waitMs = remoteView.isKnown ? longPollMs : 0;
+    const result = await api.read(cluster, { seen: remoteView.tag, waitMs, signal });
+    if (remoteView.receive(result)) this.wake();
+    // A cluster that is gone is asked for again with version 0, which waits; no turning in circles.
+  }
+
+  private async resyncForever(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await sleep(this.deps.resyncMs, signal);
+        if (this.deps.remoteView.isKnown) await this.deps.remoteView.refresh(signal);
+      } catch (error) {
+        if (isAbort(error)) return;
+        this.managerIsAway(error);
+      }
+      this.wake();
+    }
+  }
+
+  private managerIsAway(error: unknown): void {
+    if (this.isManagerAway) return;
+    this.isManagerAway = true;
+    this.deps.logger.warn('no manager answers; influxd goes on, and sync catches up by itself', {
+      reason: messageOf(error),
+    });
+    this.wake();
+  }
+
+  private managerAnswers(): void {
+    if (!this.isManagerAway) return;
+    this.isManagerAway = false;
+    this.deps.logger.info('a manager answers again');
+    this.wake();
+  }
+}

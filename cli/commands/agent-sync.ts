@@ -1,0 +1,82 @@
+// agent sync: one reconciliation and out; for cron lines, init steps and people. Idempotent.
+import type { Command } from 'commander';
+import type { TickMode, TickReport } from '../../agent/sync/port.js';
+import { parseDuration } from '../../shared/config/units.js';
+import { AppError, messageOf } from '../../shared/errors/app-error.js';
+import { print, say, type Context } from '../context.js';
+import { EXIT, exitCodeOf } from '../exit-codes.js';
+import { runOneOff, type RunSync } from './agent-one-off.js';
+
+interface SyncFlags {
+  readonly push?: true;
+  readonly pull?: true;
+  readonly offline?: true;
+  readonly dryRun?: true;
+  readonly wait?: string;
+  readonly bestEffort?: true;
+}
+
+/** Prints the report; with --best-effort the exit code is 0 whatever happened, and stderr says what did. */
+export async function agentSync(
+  context: Context,
+  command: Command,
+  runSync: RunSync,
+): Promise<number> {
+  const flags = command.opts<SyncFlags>();
+  const mode = modeOf(flags);
+  const waitMs = waitOf(flags.wait);
+  try {
+    const report = await runOneOff(context, command, (options) =>
+      runSync({ ...options, mode, waitMs }),
+    );
+    print(context, report, reportText);
+    return flags.bestEffort === true ? EXIT.ok : exitCodeFor(report);
+  } catch (error) {
+    if (flags.bestEffort !== true || exitCodeOf(error) === EXIT.interrupted) throw error;
+    say(context, `clusterflux: ${messageOf(error)} (going on, because of --best-effort)`);
+    return EXIT.ok;
+  }
+}
+
+/** Neither or both of --push and --pull mean both directions. */
+function modeOf(flags: SyncFlags): TickMode {
+  const isBoth = flags.push === flags.pull;
+  return {
+    push: isBoth || flags.push === true,
+    pull: isBoth || flags.pull === true,
+    offline: flags.offline === true,
+    dryRun: flags.dryRun === true,
+  };
+}
+
+function waitOf(text: string | undefined): number {
+  const waitMs = text === undefined ? 0 : parseDuration(text);
+  if (waitMs === undefined)
+    throw new AppError('usage', `--wait takes a duration such as 20s, got "${text ?? ''}"`);
+  return waitMs;
+}
+
+function exitCodeFor({ outcome }: TickReport): number {
+  switch (outcome) {
+    case 'no-action':
+    case 'changed':
+      return EXIT.ok;
+    case 'waiting':
+      return EXIT.timeout;
+    case 'blocked':
+      return EXIT.conflict;
+    case 'failed':
+      return EXIT.failed;
+  }
+}
+
+function reportText(report: TickReport): string {
+  return [
+    ...report.steps.map((step) => `${step.direction}: ${step.text}`),
+    ...report.pending.map(
+      (item) => `pending: ${item.reason}${item.remedy === '' ? '' : ` (${item.remedy})`}`,
+    ),
+    ...report.held.map((item) => `held: ${item.why} (${item.command})`),
+    report.sentence,
+  ].join('\n');
+}

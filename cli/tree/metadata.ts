@@ -1,0 +1,48 @@
+// versions and meta: what a cluster's metadata is and was.
+import type { Command } from 'commander';
+import { noun, type Binder } from './binder.js';
+
+export function addMetadataCommands(program: Command, on: Binder): void {
+  addVersions(program, on);
+  addMeta(program, on);
+}
+
+function addVersions(program: Command, on: Binder): void {
+  const verb = noun(program, 'versions', "the kept versions of a cluster's metadata");
+  const list = verb('list', 'the kept versions, newest first').option(...CLUSTER);
+  on(list, 'clusterflux versions list', async (context, command) =>
+    (await import('../commands/versions.js')).versionsList(context, command),
+  );
+  const get = verb('get', 'the metadata of one version')
+    .argument('<version>')
+    .option(...CLUSTER);
+  on(get, 'clusterflux versions get 12', async (context, command, [version = '']) =>
+    (await import('../commands/versions.js')).versionsGet(context, command, version),
+  );
+  const diff = verb('diff', 'what changed between two versions, or between one and a live node')
+    .argument('<a>', 'a version')
+    .argument('[b]', 'a version, or live:NODE; the newest where absent')
+    .option(...CLUSTER)
+    .option('--exit-code', '1 where they differ, 0 where they do not');
+  on(diff, 'clusterflux versions diff 11 live:2', async (context, command, [a = '', b]) =>
+    (await import('../commands/versions-diff.js')).versionsDiff(context, command, a, b),
+  );
+}
+
+function addMeta(program: Command, on: Binder): void {
+  const verb = noun(program, 'meta', 'the newest metadata of a cluster');
+  const show = verb('show', 'databases, policies, queries, subscriptions, users').option(
+    ...CLUSTER,
+  );
+  on(show, 'clusterflux meta show', async (context, command) =>
+    (await import('../commands/meta.js')).metaShow(context, command),
+  );
+  const save = verb('export', 'writes a meta.db from which an influxd boots')
+    .argument('<file>')
+    .option(...CLUSTER);
+  on(save, 'clusterflux meta export ./meta.db', async (context, command, [file = '']) =>
+    (await import('../commands/meta.js')).metaExport(context, command, file),
+  );
+}
+
+const CLUSTER = ['--cluster <name>', 'the cluster (agent.cluster)'] as const;

@@ -1,0 +1,125 @@
+// Puts the HTTP API together, without listening: routes, bodies, errors, metrics, the OpenAPI document.
+import { randomUUID } from 'node:crypto';
+import swagger from '@fastify/swagger';
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify';
+import {
+  createJsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import { REQUEST_ID_HEADER } from '../../shared/api/headers.js';
+import { AppError } from '../../shared/errors/app-error.js';
+import { takeBytes, takeJson } from './bodies.js';
+import { clusterRoutes } from './clusters.js';
+import type { AppDeps, TlsOptions } from './deps.js';
+import { sendError } from './errors.js';
+import { historyRoutes } from './history.js';
+import { managerRoutes } from './manager.js';
+import { openapiInfo } from './openapi.js';
+import { nodeRoutes } from './nodes.js';
+import { collectRoutes, refuseOtherMethods } from './other-methods.js';
+import { countRequests } from './request-metrics.js';
+import { versionRoutes } from './versions.js';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The body is a snapshot; too large a one has a code of its own. */
+    takesSnapshot?: boolean;
+  }
+}
+
+/** JSON bodies: registrations and heartbeats with all their hints stay far below. */
+const MAX_JSON_BYTES = 1024 * 1024;
+
+/** Names are up to 255 bytes, three characters each when percent-encoded; Fastify's default is 100 characters. */
+const MAX_PARAM_LENGTH = 4_096;
+
+/** A request whose head and body take longer than this to arrive is ended; long polls have arrived by then. */
+const REQUEST_TIMEOUT_MS = 60_000;
+
+/** Printable ASCII of reasonable length is taken over as the request's id; anything else is not. */
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+export async function buildApp(deps: AppDeps): Promise<App> {
+  const app = Fastify({
+    ...tlsOptions(deps.tls),
+    logger: false,
+    bodyLimit: MAX_JSON_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // A stopping manager goes on answering what comes on open connections; idle ones are closed.
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    genReqId: (request) => {
+      const given = request.headers[REQUEST_ID_HEADER];
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    frameworkErrors: (error, request, reply) => {
+      void sendError(error, request, reply, deps.logger);
+    },
+  }).withTypeProvider<ZodTypeProvider>() as App;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, deps.logger));
+  app.setNotFoundHandler((request, reply) =>
+    sendError(noRoute(request), request, reply, deps.logger),
+  );
+  app.addHook('onRequest', (request, reply, done) => {
+    void reply.header(REQUEST_ID_HEADER, request.id);
+    done();
+  });
+  countRequests(app, deps.metrics);
+  const routes = collectRoutes(app);
+  await app.register(swagger, {
+    openapi: openapiInfo(deps.build.version),
+    transform: createJsonSchemaTransform({}),
+  });
+  for (const addRoutes of [nodeRoutes, clusterRoutes, historyRoutes, managerRoutes]) {
+    await app.register((scope: App, _options, done) => {
+      takeJson(scope);
+      addRoutes(scope, deps);
+      done();
+    });
+  }
+  await app.register((scope: App, _options, done) => {
+    takeBytes(scope);
+    versionRoutes(scope, deps);
+    done();
+  });
+  refuseOtherMethods(app, routes);
+  await app.ready();
+  return app;
+}
+
+/** Typed as plain HTTP, because nothing in the API depends on which it is. */
+function tlsOptions(tls: TlsOptions | undefined): object {
+  if (tls === undefined) return {};
+  const { cert, key, clientCa } = tls;
+  const asked = { ca: clientCa, requestCert: true, rejectUnauthorized: true };
+  return { https: { cert, key, ...(clientCa === undefined ? {} : asked) } };
+}
+
+function noRoute({ method, url }: { method: string; url: string }): AppError {
+  const path = url.split('?')[0] ?? url;
+  return new AppError(
+    'route-not-found',
+    `there is no ${method} ${path} here; GET /openapi.json lists what there is`,
+    { status: 404 },
+  );
+}

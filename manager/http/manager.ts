@@ -1,0 +1,95 @@
+// This manager itself: health, readiness, status, metrics, version, and the description of the API.
+import { z } from 'zod';
+import { healthSchema, statusSchema, versionSchema } from '../../shared/api/health.js';
+import { AppError } from '../../shared/errors/app-error.js';
+import { Coalescer } from '../store/coalescer.js';
+import type { StoreHealth } from '../store/port.js';
+import type { App } from './app.js';
+import type { AppDeps } from './deps.js';
+import { errors } from './responses.js';
+
+/** A probe must answer before its caller gives up, which is often after a second or two. */
+const PROBE_DEADLINE_MS = 1_500;
+
+export function managerRoutes(app: App, deps: AppDeps): void {
+  const tags = ['manager'];
+  const probe = new Coalescer(() => storeHealth(deps));
+
+  for (const url of ['/healthz', '/livez']) {
+    app.get(
+      url,
+      { schema: { tags, summary: 'The process is alive', response: { 200: healthSchema } } },
+      () => ({ status: 'ok' as const }),
+    );
+  }
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        tags,
+        summary: 'The store is reachable, and the manager is not stopping',
+        response: { 200: healthSchema, ...errors(503) },
+      },
+    },
+    async () => {
+      if (deps.isDraining()) throw notReady('this manager is stopping');
+      const { reachable, detail } = await probe.run();
+      if (!reachable) throw notReady(`the store ${deps.store.location} is out of reach: ${detail}`);
+      return { status: 'ok' as const };
+    },
+  );
+
+  app.get(
+    '/status',
+    { schema: { tags, summary: 'How this manager stands', response: { 200: statusSchema } } },
+    async () => {
+      const { reachable, detail } = await probe.run();
+      return {
+        id: deps.managerId,
+        version: deps.build.version,
+        started: deps.startedAt.toISOString(),
+        ready: reachable && !deps.isDraining(),
+        store: { location: deps.store.location, reachable, detail },
+        waiters: deps.services.views.waiting,
+      };
+    },
+  );
+
+  app.get(
+    '/version',
+    { schema: { tags, summary: 'The build', response: { 200: versionSchema } } },
+    () => deps.build,
+  );
+
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        tags,
+        summary: 'Metrics as Prometheus reads them',
+        response: { 200: { content: { 'text/plain': { schema: z.string() } } } },
+      },
+    },
+    async (_request, reply) =>
+      reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
+  );
+
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+}
+
+async function storeHealth({ store, stop }: AppDeps): Promise<StoreHealth> {
+  try {
+    return await store.health(AbortSignal.any([stop, AbortSignal.timeout(PROBE_DEADLINE_MS)]));
+  } catch (error) {
+    return { reachable: false, detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function notReady(detail: string): AppError {
+  return new AppError('store-unavailable', detail, {
+    status: 503,
+    retryable: true,
+    retryAfterSeconds: 1,
+  });
+}

@@ -1,0 +1,207 @@
+// /nodes: registering, heartbeats, lists, deregistering.
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import {
+  heartbeatAnswerSchema,
+  heartbeatBodySchema,
+  nodeListSchema,
+  nodeSchema,
+  registerAnswerSchema,
+  registerBodySchema,
+  registrySchema,
+  type HeartbeatBody,
+  type RegisterBody,
+} from '../../shared/api/nodes.js';
+import type { ClusterView } from '../metadata/cluster-views.js';
+import { clusterNotFound } from '../metadata/reader.js';
+import type { Heartbeat } from '../nodes/heartbeats.js';
+import type { InfluxdIdentity } from '../nodes/records.js';
+import { nodeNotFound, type Registration } from '../nodes/registrar.js';
+import type { App } from './app.js';
+import type { AppDeps } from './deps.js';
+import { clusterParams, flag, nodeParams } from './params.js';
+import { errors, NO_CONTENT } from './responses.js';
+
+/** Where a client that names no address is taken to have its peer endpoint. */
+const DEFAULT_PEER_PORT = 8888;
+
+export function nodeRoutes(app: App, deps: AppDeps): void {
+  const { directory, registrar, heartbeats, views, ttlSeconds } = deps.services;
+  const tags = ['nodes'];
+
+  app.get(
+    '/nodes',
+    {
+      schema: {
+        tags,
+        summary: 'Managers and all nodes',
+        response: { 200: registrySchema, ...errors(503) },
+      },
+    },
+    () => directory.all(deps.stop),
+  );
+
+  app.get(
+    '/nodes/:cluster',
+    {
+      schema: {
+        tags,
+        summary: "A cluster's nodes",
+        params: clusterParams,
+        response: { 200: nodeListSchema, ...errors(400, 404, 503) },
+      },
+    },
+    async ({ params }) => {
+      const nodes = await directory.nodes(views.of(params.cluster), deps.stop);
+      if (nodes === undefined) throw clusterNotFound(params.cluster);
+      return nodes;
+    },
+  );
+
+  app.post(
+    '/nodes/:cluster',
+    {
+      schema: {
+        tags,
+        summary: 'Register a node',
+        params: clusterParams,
+        body: registerBodySchema,
+        response: {
+          200: registerAnswerSchema.describe('the uid is known: the same id again'),
+          201: registerAnswerSchema,
+          ...errors(400, 409, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const view = views.of(request.params.cluster);
+      const registration = registrationOf(request.body, request);
+      const { id, isNew } = await registrar.register(view, registration, deps.stop);
+      deps.metrics.registrations.inc({ kind: isNew ? 'new' : 'known' });
+      const { version, incarnation } = await newestOf(view);
+      void reply.code(isNew ? 201 : 200);
+      return {
+        id,
+        cluster: view.name,
+        ttl: ttlSeconds,
+        'heartbeat-interval': ttlSeconds / 3,
+        version,
+        incarnation,
+      };
+    },
+  );
+
+  app.get(
+    '/nodes/:cluster/:id',
+    {
+      schema: {
+        tags,
+        summary: 'One node',
+        params: nodeParams,
+        response: { 200: nodeSchema, ...errors(400, 404, 503) },
+      },
+    },
+    async ({ params: { cluster, id } }) => {
+      const node = await directory.node(views.of(cluster), id, deps.stop);
+      if (node === undefined) throw nodeNotFound(cluster, id);
+      return node;
+    },
+  );
+
+  app.put(
+    '/nodes/:cluster/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Heartbeat: renews the TTL',
+        params: nodeParams,
+        body: heartbeatBodySchema,
+        response: { 200: heartbeatAnswerSchema, ...errors(400, 404, 409, 503) },
+      },
+    },
+    async ({ params: { cluster, id }, body }) => {
+      const view = views.of(cluster);
+      await heartbeats.refresh(view, id, heartbeatOf(body), deps.stop);
+      return {
+        ttl: ttlSeconds,
+        ...(await newestOf(view)),
+        'placement-version': 0,
+        'registry-revision': (await view.registry.recent()) ?? 0,
+      };
+    },
+  );
+
+  app.delete(
+    '/nodes/:cluster/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Deregister a node',
+        params: nodeParams,
+        querystring: z.object({ force: flag }),
+        response: { 204: NO_CONTENT, ...errors(400, 404, 503) },
+      },
+    },
+    async ({ params: { cluster, id } }, reply) => {
+      await registrar.deregister(views.of(cluster), id, deps.stop);
+      return reply.code(204).send();
+    },
+  );
+}
+
+/** What was last heard, without asking the store: a heartbeat's news may be a moment old. */
+async function newestOf(view: ClusterView): Promise<{ version: number; incarnation: string }> {
+  const newest = await view.feed.latest();
+  return { version: newest?.tag.version ?? 0, incarnation: newest?.tag.incarnation ?? '' };
+}
+
+function registrationOf(body: RegisterBody, request: FastifyRequest): Registration {
+  const { ip } = request;
+  const host = ip.includes(':') ? `[${ip}]` : ip;
+  return {
+    uid: body.uid,
+    session: body.session,
+    previousSession: body['previous-session'],
+    candidates: body.candidates ?? [],
+    hostname: body.hostname ?? ip,
+    ips: body.ips ?? [ip],
+    bindAddress: body['bind-address'] ?? `${host}:${DEFAULT_PEER_PORT}`,
+    labels: body.labels ?? {},
+    versions: body.versions ?? {},
+    influxd: influxdOf(body.influxd),
+  };
+}
+
+function heartbeatOf(body: HeartbeatBody): Heartbeat {
+  const { uid, session, version, state, influxd, pending, hints } = body;
+  const saysNothing =
+    version === undefined &&
+    state === undefined &&
+    influxd === undefined &&
+    pending === undefined &&
+    hints === undefined;
+  const identity = influxdOf(influxd);
+  return {
+    uid,
+    session,
+    status: saysNothing
+      ? undefined
+      : {
+          version: version ?? 0,
+          state: state ?? '',
+          pending: pending ?? 0,
+          hints: hints ?? [],
+          ...(identity === undefined ? {} : { influxd: identity }),
+        },
+  };
+}
+
+function influxdOf(influxd: RegisterBody['influxd']): InfluxdIdentity | undefined {
+  if (influxd === undefined) return undefined;
+  return {
+    clusterId: String(influxd['cluster-id']),
+    term: String(influxd.term),
+    index: String(influxd.index),
+    started: influxd.started,
+  };
+}

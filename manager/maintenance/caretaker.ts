@@ -1,0 +1,54 @@
+// What one manager does for all: forgetting etcd's history, hourly. Which one is decided by a key under its lease.
+import type { Logger } from '../../shared/log/logger.js';
+import type { LeaseId, Store } from '../store/port.js';
+
+/** What only etcd needs. */
+export interface Compactable {
+  compact(revision: number, signal: AbortSignal): Promise<void>;
+  /** Size of its database file. */
+  databaseBytes(signal: AbortSignal): Promise<number>;
+}
+
+/** Half of etcd's default quota (2 GiB): beyond the quota it takes no more writes. */
+const WARN_DATABASE_BYTES = 1024 ** 3;
+
+export interface CaretakerDeps {
+  readonly store: Store;
+  readonly etcd: Compactable;
+  readonly key: string;
+  readonly managerId: string;
+  /** The lease of this manager's record; undefined while it has none. */
+  readonly lease: () => LeaseId | undefined;
+  readonly logger: Logger;
+}
+
+export class Caretaker {
+  /** The revision an hour ago: readers of old revisions are long done. */
+  private lastRevision: number | undefined;
+
+  constructor(private readonly deps: CaretakerDeps) {}
+
+  /** Called hourly. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { store, etcd, key, logger } = this.deps;
+    const { revision } = await store.range(key, { limit: 1, signal });
+    const before = this.lastRevision;
+    this.lastRevision = revision;
+    if (!(await this.isElected(signal))) return;
+    if (before !== undefined) await etcd.compact(before, signal);
+    const bytes = await etcd.databaseBytes(signal);
+    if (bytes > WARN_DATABASE_BYTES) {
+      logger.warn('etcd is filling up, compact and defragment it or raise its quota', { bytes });
+    }
+  }
+
+  private async isElected(signal: AbortSignal): Promise<boolean> {
+    const { store, key, managerId } = this.deps;
+    const leaseId = this.deps.lease();
+    if (leaseId === undefined) return false;
+    const put = { put: key, value: Buffer.from(managerId), leaseId };
+    const { kind } = await store.transact([{ key, is: 'absent' }], [put], signal);
+    if (kind === 'committed') return true;
+    return (await store.get(key, { signal }))?.value.toString() === managerId;
+  }
+}

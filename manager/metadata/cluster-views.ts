@@ -1,0 +1,93 @@
+// What this manager watches, one view per cluster that somebody asks for; views that nobody uses are let go.
+import type { Logger } from '../../shared/log/logger.js';
+import type { ClusterKeys, Keys } from '../store/keys.js';
+import type { Store } from '../store/port.js';
+import { WatchedKey } from '../store/watched-key.js';
+import type { BlobStore } from './blob-store.js';
+import { ClusterFeed } from './cluster-feed.js';
+
+/** Longer than any single request but a long poll, which counts as use itself. */
+const IDLE_MS = 60_000;
+
+export interface ClusterView {
+  readonly name: string;
+  readonly keys: ClusterKeys;
+  readonly feed: ClusterFeed;
+  /** The registry's revision: another one when nodes came, went or moved. undefined: no node ever registered. */
+  readonly registry: WatchedKey<number>;
+}
+
+export interface ClusterViewsDeps {
+  readonly store: Store;
+  readonly keys: Keys;
+  readonly blobs: BlobStore;
+  readonly logger: Logger;
+  readonly monotonicMs: () => number;
+}
+
+export class ClusterViews {
+  private readonly views = new Map<string, { readonly view: ClusterView; usedMs: number }>();
+
+  constructor(private readonly deps: ClusterViewsDeps) {}
+
+  of(cluster: string): ClusterView {
+    const known = this.views.get(cluster);
+    if (known !== undefined) {
+      known.usedMs = this.deps.monotonicMs();
+      return known.view;
+    }
+    const view = this.open(cluster);
+    this.views.set(cluster, { view, usedMs: this.deps.monotonicMs() });
+    return view;
+  }
+
+  /** How many readers wait, over all clusters. */
+  get waiting(): number {
+    let sum = 0;
+    for (const { view } of this.views.values()) sum += view.feed.waiting;
+    return sum;
+  }
+
+  /** Closes what was not used for a minute and has no waiting reader. Called every now and then. */
+  closeIdle(): void {
+    const oldestMs = this.deps.monotonicMs() - IDLE_MS;
+    for (const [name, { view, usedMs }] of this.views) {
+      if (usedMs > oldestMs || view.feed.waiting > 0) continue;
+      this.views.delete(name);
+      closeView(view);
+    }
+  }
+
+  /** Ends all waits; the manager is about to stop. */
+  endWaits(): void {
+    for (const { view } of this.views.values()) view.feed.endWaits();
+  }
+
+  /** Lets go of all views. */
+  close(): void {
+    for (const { view } of this.views.values()) closeView(view);
+    this.views.clear();
+  }
+
+  private open(name: string): ClusterView {
+    const { store, blobs, logger } = this.deps;
+    const keys = this.deps.keys.cluster(name);
+    const log = logger.child({ cluster: name });
+    return {
+      name,
+      keys,
+      feed: new ClusterFeed(keys, { store, blobs, logger: log }),
+      registry: new WatchedKey({
+        store,
+        key: keys.registry,
+        logger: log,
+        decode: (entry) => entry.modRevision,
+      }),
+    };
+  }
+}
+
+function closeView(view: ClusterView): void {
+  view.feed.close();
+  view.registry.close();
+}

@@ -1,0 +1,88 @@
+// Readers that wait for a change: one small object each, because there may be tens of thousands. Nothing here touches the
+// store; the feed tells when the cluster changed.
+import type { Published } from './published.js';
+
+export type WaitEnd =
+  /** The cluster is another than the reader has seen; undefined: it is gone. */
+  | { readonly kind: 'changed'; readonly published: Published | undefined }
+  /** The wait is over, the reader went away, or the manager stops. */
+  | { readonly kind: 'ended' };
+
+/** What the reader has seen. */
+export interface Seen {
+  readonly version: number;
+  /** Where the reader told its full name. */
+  readonly incarnation: string | undefined;
+}
+
+export interface Wait {
+  readonly end: Promise<WaitEnd>;
+  /** Ends it now, as the wait's time would. */
+  cancel(): void;
+}
+
+const ENDED: WaitEnd = { kind: 'ended' };
+
+class Waiter implements Wait {
+  readonly end: Promise<WaitEnd>;
+  private resolve!: (end: WaitEnd) => void;
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(
+    readonly seen: Seen,
+    waitMs: number,
+    private readonly waiters: Set<Waiter>,
+  ) {
+    this.end = new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+    this.timer = setTimeout(endWaiter, waitMs, this);
+    waiters.add(this);
+  }
+
+  cancel(): void {
+    this.finish(ENDED);
+  }
+
+  finish(end: WaitEnd): void {
+    if (!this.waiters.delete(this)) return;
+    clearTimeout(this.timer);
+    this.resolve(end);
+  }
+}
+
+/** One function for all timers instead of a closure each. */
+function endWaiter(waiter: Waiter): void {
+  waiter.cancel();
+}
+
+export class Waiters {
+  private readonly waiting = new Set<Waiter>();
+
+  get size(): number {
+    return this.waiting.size;
+  }
+
+  add(seen: Seen, waitMs: number): Wait {
+    return new Waiter(seen, waitMs, this.waiting);
+  }
+
+  /** Releases all for whom this is news. */
+  tell(published: Published | undefined): void {
+    const end: WaitEnd = { kind: 'changed', published };
+    for (const waiter of this.waiting) {
+      if (isNews(published, waiter.seen)) waiter.finish(end);
+    }
+  }
+
+  endAll(): void {
+    for (const waiter of this.waiting) waiter.cancel();
+  }
+}
+
+/** Whether a reader that has seen `seen` is to be answered at once. */
+export function isNews(published: Published | undefined, seen: Seen): boolean {
+  if (published === undefined) return seen.version > 0;
+  if (published.tag.version !== seen.version) return true;
+  return seen.incarnation !== undefined && seen.incarnation !== published.tag.incarnation;
+}

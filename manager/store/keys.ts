@@ -1,0 +1,127 @@
+// Every key that the manager writes, in one place. Names are percent-encoded, numbers padded so that they sort.
+import { MAX_VERSION } from '../../shared/api/fields.js';
+import { decodeName, encodeName } from '../../shared/api/names.js';
+
+const VERSION_DIGITS = String(MAX_VERSION).length;
+
+/** Sorts after every key below a prefix, because keys are ASCII. */
+const AFTER_ALL = '\uffff';
+
+export class Keys {
+  /** @param prefix starts with a slash and does not end with one, e.g. `/clusterflux` */
+  constructor(private readonly prefix: string) {}
+
+  /** All clusters. */
+  get clusters(): string {
+    return `${this.prefix}/clusters/`;
+  }
+  /** All managers that are there. */
+  get managers(): string {
+    return `${this.prefix}/managers/`;
+  }
+  /** A secret of this store, from which short digests are made that stand for passwords. */
+  get maskKey(): string {
+    return `${this.prefix}/mask-key`;
+  }
+  /** Held by the manager that does what only one has to do. */
+  get caretaker(): string {
+    return `${this.prefix}/caretaker`;
+  }
+  manager(id: string): string {
+    return `${this.managers}${id}`;
+  }
+  /** Which node runs an influxd; over all clusters, because an influxd belongs to one. */
+  influxd(identity: string): string {
+    return `${this.prefix}/influxds/${encodeName(identity)}`;
+  }
+  cluster(name: string): ClusterKeys {
+    return new ClusterKeys(`${this.clusters}${encodeName(name)}/`);
+  }
+  /** The name of the cluster that a key below `clusters` belongs to. */
+  clusterOf(key: string): string {
+    const rest = key.slice(this.clusters.length);
+    return decodeName(rest.slice(0, rest.indexOf('/')));
+  }
+}
+
+/** The keys of one cluster. */
+export class ClusterKeys {
+  constructor(readonly base: string) {}
+
+  /** Greater than every key of this cluster and smaller than those of the next. */
+  get end(): string {
+    return `${this.base}${AFTER_ALL}`;
+  }
+  /** The pointer record: which version is the newest. */
+  get meta(): string {
+    return `${this.base}meta`;
+  }
+  get history(): string {
+    return `${this.base}history/`;
+  }
+  historyOf(version: number): string {
+    return `${this.history}${padded(version)}`;
+  }
+  get digests(): string {
+    return `${this.base}digests/`;
+  }
+  digestOf(version: number): string {
+    return `${this.digests}${padded(version)}`;
+  }
+  /** Accepted writes by idempotency key. */
+  get writes(): string {
+    return `${this.base}writes/`;
+  }
+  writeOf(idempotencyKey: string): string {
+    return `${this.writes}${encodeName(idempotencyKey)}`;
+  }
+  get chunks(): string {
+    return `${this.base}chunks/`;
+  }
+  chunksOf(blob: string): string {
+    return `${this.chunks}${blob}/`;
+  }
+  chunkOf(blob: string, index: number): string {
+    return `${this.chunksOf(blob)}${String(index).padStart(5, '0')}`;
+  }
+  get nodes(): string {
+    return `${this.base}nodes/`;
+  }
+  node(id: number): string {
+    return `${this.nodes}${padded(id)}`;
+  }
+  /** Under a lease: there while the node is alive. */
+  get alive(): string {
+    return `${this.base}alive/`;
+  }
+  aliveOf(id: number): string {
+    return `${this.alive}${padded(id)}`;
+  }
+  get statuses(): string {
+    return `${this.base}status/`;
+  }
+  statusOf(id: number): string {
+    return `${this.statuses}${padded(id)}`;
+  }
+  /** Kept for ever: which id a uid was given. */
+  uid(uid: string): string {
+    return `${this.base}uids/${encodeName(uid)}`;
+  }
+  /** Kept for ever: the next id to give. */
+  get nextId(): string {
+    return `${this.base}next-id`;
+  }
+  /** Put whenever nodes come, go or move; its revision is the registry's. */
+  get registry(): string {
+    return `${this.base}registry`;
+  }
+}
+
+/** The number at the end of a key. */
+export function numberOf(key: string): number {
+  return Number(key.slice(key.lastIndexOf('/') + 1));
+}
+
+function padded(number: number): string {
+  return String(number).padStart(VERSION_DIGITS, '0');
+}

@@ -1,0 +1,166 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { expect } from 'chai';
+import type { InfluxHttpClient } from '../../../../agent/influxd/http-client.js';
+import { createHttpClient } from '../../../../agent/influxd/http-client.js';
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+describe('the client for influxd over HTTP', () => {
+  let server: Server;
+  let url: string;
+  let handle: Handler;
+  let client: InfluxHttpClient;
+  beforeEach(async () => {
+    server = createServer((request, response) => void handle(request, response));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    // A deadline beyond the test's own: whoever waits for it fails.
+    client = createHttpClient({ url, username: 'admin', password: 's3cret', deadlineMs: 60_000 });
+  });
+  afterEach(async () => {
+    await client.close();
+    server.closeAllConnections();
+    server.close();
+  });
+
+  function answers(status: number, body: string, headers: Record<string, string> = {}): void {
+    handle = (_request, response) => {
+      response.writeHead(status, headers).end(body);
+    };
+  }
+
+  async function failure(promise: Promise<unknown>): Promise<Error> {
+    return promise.then(
+      () => expect.fail('it was expected to reject'),
+      (error: unknown) => error as Error,
+    );
+  }
+
+  it('posts the statement in the body, with credentials, below the path of its URL', async () => {
+    const seen: unknown[] = [];
+    handle = async (request, response) => {
+      const body = new URLSearchParams(await text(request));
+      seen.push([request.method, request.url, request.headers.authorization, body.get('q')]);
+      response.end('{"results":[{"statement_id":0}]}');
+    };
+    const below = createHttpClient({ url: `${url}/influx/`, username: 'ü', password: 'a:b' });
+    expect(await below.query('DROP USER "ü+&"')).to.deep.equal({ kind: 'done', series: [] });
+    await below.close();
+    const token = Buffer.from('ü:a:b').toString('base64');
+    expect(seen).to.deep.equal([['POST', '/influx/query', `Basic ${token}`, 'DROP USER "ü+&"']]);
+  });
+
+  it('reads errors at the top, and of the statement, as refusals', async () => {
+    answers(400, '{"error":"error parsing query: found X"}');
+    expect(await client.query('X')).to.deep.equal({
+      kind: 'refused',
+      text: 'error parsing query: found X',
+    });
+    answers(200, '{"results":[{"statement_id":0,"error":"database not found: d"}]}');
+    expect(await client.query('X')).to.deep.equal({
+      kind: 'refused',
+      text: 'database not found: d',
+    });
+  });
+
+  for (const [what, status, body] of [
+    ['a proxy', 502, '<html>bad gateway</html>'],
+    ['a throttling influxd', 503, 'request throttled, queue full\n'],
+    ['a web server', 404, '404 page not found'],
+    ['a body that is cut', 200, '{"results":[{"statement_id"'],
+    ['an answer without a result', 200, '{}'],
+    ['an error of the server', 500, '{"error":"timeout"}'],
+  ] as const) {
+    it(`takes ${what} for no word on the statement`, async () => {
+      answers(status, body);
+      const error = await failure(client.query('DROP DATABASE "d"'));
+      expect(error).to.include({ code: 'influxd-unreachable', retryable: true });
+      expect(error.message).to.contain(`status ${status}`);
+    });
+  }
+
+  it('says what to set where its account is refused', async () => {
+    for (const status of [401, 403]) {
+      answers(status, '{"error":"authorization failed"}');
+      const error = await failure(client.query('SHOW DATABASES'));
+      expect(error).to.have.property('code', 'unauthorized');
+      expect(error.message).to.match(/authorization failed; set influxdb\.username/);
+    }
+  });
+
+  it('never shows a password', async () => {
+    answers(500, '');
+    const error = await failure(client.query(`CREATE USER "u" WITH PASSWORD 'pa55'`));
+    expect(error.message)
+      .to.contain('[REDACTED]')
+      .and.not.match(/pa55|s3cret/);
+    expect(() => createHttpClient({ url: 'nonsense://u:pa55@h' }))
+      .to.throw()
+      .with.property('message')
+      .not.match(/pa55/);
+  });
+
+  it('says that the outcome is unknown when the connection breaks', async () => {
+    handle = (request) => {
+      request.socket.destroy();
+    };
+    const error = await failure(client.query('DROP DATABASE "d"'));
+    expect(error).to.include({ code: 'influxd-unreachable', retryable: true });
+    expect(error.message).to.contain('whether it was run is unknown');
+  });
+
+  it('waits for the whole body, and not beyond its deadline', async () => {
+    handle = (_request, response) => {
+      response.write('{"results":');
+    };
+    const hasty = createHttpClient({ url, deadlineMs: 50 });
+    const error = await failure(hasty.query('SHOW DATABASES'));
+    expect(error).to.have.property('code', 'influxd-unreachable');
+    expect(error.message).to.contain('within 50 ms');
+    await hasty.close();
+  });
+
+  it('ends at once when the caller aborts', async () => {
+    const controller = new AbortController();
+    handle = () => {
+      controller.abort();
+    };
+    expect(await failure(client.query('SHOW DATABASES', controller.signal))).to.have.property(
+      'code',
+      'aborted',
+    );
+    expect(await failure(client.ping(AbortSignal.abort()))).to.have.property('code', 'aborted');
+  });
+
+  it('tells an influxd from nothing and from other servers', async () => {
+    answers(204, '', { 'X-Influxdb-Version': '1.8.10' });
+    expect(await client.ping()).to.deep.equal({ version: '1.8.10' });
+    answers(401, '', { 'X-Influxdb-Version': '1.8.10' });
+    expect(await client.ping()).to.deep.equal({ version: '1.8.10' });
+    answers(204, '');
+    expect(await client.ping()).to.deep.equal({ version: 'unknown' });
+    answers(200, 'hello');
+    expect(await client.ping()).to.equal(undefined);
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+    expect(await client.ping()).to.equal(undefined);
+  });
+
+  it("refuses a URL that is none, and a name that HTTP can't carry", () => {
+    for (const options of [
+      { url: '127.0.0.1:8086' },
+      { url: 'ftp://h' },
+      { url, username: 'a:b' },
+    ]) {
+      expect(() => createHttpClient(options))
+        .to.throw()
+        .with.property('code', 'config-invalid');
+    }
+  });
+});
