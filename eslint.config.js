@@ -24,7 +24,10 @@ export default tseslint.config(
       ],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       // fastify, commander and the generated messages make these two mostly noise.
-      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: true },
+      ],
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-confusing-void-expression': [
         'error',
@@ -36,9 +39,23 @@ export default tseslint.config(
       ],
     },
   },
-  rooms(['shared/**/*.ts'], [{ group: ['**/agent/**', '**/manager/**', '**/cli/**'], message: 'shared/ knows neither agent nor manager nor cli.' }]),
-  rooms(['agent/**/*.ts'], [{ group: ['**/manager/**', '**/cli/**'], message: 'agent/ never imports manager/ or cli/.' }]),
-  rooms(['manager/**/*.ts'], [{ group: ['**/agent/**', '**/cli/**'], message: 'manager/ never imports agent/ or cli/.' }]),
+  rooms(
+    ['shared/**/*.ts'],
+    [
+      {
+        group: ['**/agent/**', '**/manager/**', '**/cli/**'],
+        message: 'shared/ knows neither agent nor manager nor cli.',
+      },
+    ],
+  ),
+  rooms(
+    ['agent/**/*.ts'],
+    [{ group: ['**/manager/**', '**/cli/**'], message: 'agent/ never imports manager/ or cli/.' }],
+  ),
+  rooms(
+    ['manager/**/*.ts'],
+    [{ group: ['**/agent/**', '**/cli/**'], message: 'manager/ never imports agent/ or cli/.' }],
+  ),
   {
     // Chai's assertions are expressions; tests may also reach into any room.
     files: ['test/**/*.ts'],

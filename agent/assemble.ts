@@ -93,8 +93,12 @@ export function assemble(
       metrics.noteTick(durationMs);
     },
   });
+  const availability = new Availability(logger, (isAvailable) => {
+    metrics.noteManagers(isAvailable);
+  });
   const loop = new SyncLoop({
     cluster,
+    availability,
     reconciler,
     remoteView,
     api,
@@ -115,9 +119,7 @@ export function assemble(
     state,
     clock,
     logger,
-    availability: new Availability(logger, (isAvailable) => {
-      metrics.noteManagers(isAvailable);
-    }),
+    availability,
     heartbeatIntervalMs: config.agent.heartbeatIntervalMs,
     deregisterOnStop: config.agent.deregisterOnStop,
     describe: () => ({

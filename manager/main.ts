@@ -8,7 +8,7 @@ import {
   formatAddress,
   type Address,
 } from '../shared/config/address.js';
-import { assertMayListen } from '../shared/config/checks.js';
+import { assertMayListen, mayListenWide } from '../shared/config/checks.js';
 import type { Config } from '../shared/config/config.js';
 import { AppError } from '../shared/errors/app-error.js';
 import type { BuildInfo } from '../shared/lifecycle/build-info.js';
@@ -81,7 +81,7 @@ export async function runManager(options: ManagerOptions): Promise<number> {
 
 /** Security that this release does not have must not look as if it were on. */
 function refuseUnsupported({ manager }: Config): void {
-  assertMayListen('manager.bind-address', manager.bindAddress, manager.insecure);
+  assertMayListen('manager.bind-address', manager.bindAddress, mayListenWide(manager));
   if (manager.tokenFile === undefined) return;
   throw new AppError(
     'config-invalid',

@@ -41,6 +41,14 @@ async function etcdOptions(etcd: Config['etcd'], logger: Logger): Promise<EtcdSt
     readPem('etcd.cert-file', certFile),
     readPem('etcd.key-file', keyFile),
   ]);
+  const tls = {
+    ...(ca === undefined ? {} : { ca }),
+    ...(certificate === undefined ? {} : { certificate }),
+    ...(key === undefined ? {} : { key }),
+  };
+  // Files that were given are never ignored: an http endpoint beside them then fails instead of going without TLS.
+  const isTls =
+    Object.keys(tls).length > 0 || endpoints.some((endpoint) => endpoint.startsWith('https:'));
   return {
     endpoints,
     logger,
@@ -49,11 +57,7 @@ async function etcdOptions(etcd: Config['etcd'], logger: Logger): Promise<EtcdSt
     ...(passwordFile === undefined
       ? {}
       : { password: await readSecret('etcd.password-file', passwordFile) }),
-    tls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(certificate === undefined ? {} : { certificate }),
-      ...(key === undefined ? {} : { key }),
-    },
+    ...(isTls ? { tls } : {}),
   };
 }
 

@@ -2,7 +2,7 @@
 // usage: run-tests.mjs [--minutes N] lint|unit|contract|integration…   (--minutes: again and again, until one fails)
 import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -71,7 +71,10 @@ async function tests(suite) {
     console.log(`  no tests in test/${suite}`);
     return { passes: 0, failures: 1 };
   }
-  const directory = mkdtempSync(join(tmpdir(), `clusterflux-${suite}-`));
+  // Short, because sockets below it may have no more than 107 bytes in their path.
+  const directory = mkdtempSync(join(tmpdir(), 'cf-'));
+  // As open as the system's own: tests that run as root also try things as another user.
+  chmodSync(directory, 0o755);
   temporary = directory;
   const countsFile = join(directory, 'counts.json');
   const args = [

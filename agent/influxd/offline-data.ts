@@ -16,6 +16,8 @@ export interface OfflineOptions {
   readonly recreated?: ReadonlySet<ObjectKey>;
 }
 
+/** influxd's own fresh file has Term 0: a running server that shows 1 has loaded ours and not made its own. */
+const FRESH_TERM = 1n;
 /** Index 1 would be rewritten by influxd at its start, losing fields that it does not know. */
 const FRESH_INDEX = 2n;
 /** Far more than influxd counts between two looks: Index never seems to go back, and a fork is told from a step. */
@@ -24,7 +26,7 @@ const INDEX_STEP = 1_000n;
 /**
  * The message to write: schema equal to `target`; ClusterID, shard groups and ids of what stays as they were; Term one
  * higher, which is how a running influxd later shows that it loaded this file. Without a local file (a new server) a fresh
- * one with the schema alone, told by its new ClusterID.
+ * one with the schema alone and a new ClusterID, told by its Term as well.
  */
 export function offlineData(
   local: Data | undefined,
@@ -75,7 +77,11 @@ export function orphanedShards(before: Data, after: Data): LoadedShard[] {
 }
 
 function freshData(): Data {
-  return Object.assign(emptyData(), { Index: FRESH_INDEX, ClusterID: randomClusterId() });
+  return Object.assign(emptyData(), {
+    Term: FRESH_TERM,
+    Index: FRESH_INDEX,
+    ClusterID: randomClusterId(),
+  });
 }
 
 function highest(ids: readonly bigint[]): bigint {

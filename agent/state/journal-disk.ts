@@ -45,7 +45,6 @@ export class JournalDisk {
     try {
       return await this.loadFiles();
     } catch (error) {
-      await this.close();
       throw error instanceof AppError ? error : this.failure(messageOf(error), error);
     }
   }

@@ -1,6 +1,7 @@
 // A crash-safe journal of one value: a snapshot file and a log of records that were applied to it since. An append is
 // durable when it resolves. Damage is refused with a sentence that says what to do; the state is never silently reset.
 import { AppError, messageOf } from '../../shared/errors/app-error.js';
+import type { Loaded } from './journal-disk.js';
 import { JournalDisk } from './journal-disk.js';
 import type { JournalFiles } from './journal-files.js';
 import { nodeJournalFiles } from './journal-files.js';
@@ -53,23 +54,36 @@ export async function openJournal<State, Rec>(
     options.name,
     options.files ?? nodeJournalFiles(),
   );
-  const found = await disk.load();
-  let state = found.snapshot
-    ? decode(disk, () => options.decodeState(found.snapshot?.state))
-    : options.initial;
-  for (const record of found.log.writes.flat()) {
+  try {
+    const found = await disk.load();
+    const state = replay(options, disk, found);
+    if (found.cutBytes > 0) {
+      options.onNotice?.('an interrupted write was cut from the journal', {
+        path: disk.logPath,
+        bytes: found.cutBytes,
+      });
+    }
+    return new OpenJournal(options, disk, state);
+  } catch (error) {
+    await disk.close();
+    throw error;
+  }
+}
+
+/** The state of the snapshot with every record applied. */
+function replay<State, Rec>(
+  options: JournalOptions<State, Rec>,
+  disk: JournalDisk,
+  { snapshot, log }: Loaded,
+): State {
+  let state = snapshot ? decode(disk, () => options.decodeState(snapshot.state)) : options.initial;
+  for (const record of log.writes.flat()) {
     state = options.reduce(
       state,
       decode(disk, () => options.decodeRecord(record)),
     );
   }
-  if (found.cutBytes > 0) {
-    options.onNotice?.('an interrupted write was cut from the journal', {
-      path: disk.logPath,
-      bytes: found.cutBytes,
-    });
-  }
-  return new OpenJournal(options, disk, state);
+  return state;
 }
 
 function decode<T>(disk: JournalDisk, decoder: () => T): T {

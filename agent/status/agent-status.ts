@@ -103,6 +103,9 @@ export class AgentStatus {
     if (this.influxdVersion === undefined) {
       return { ready: false, detail: 'the local influxd does not answer' };
     }
+    if (this.report === undefined) {
+      return { ready: false, detail: 'the first look at the metadata has not ended yet' };
+    }
     if (this.isOverdue) return { ready: true, detail: this.sentence };
     if (this.standing.kind !== 'member') {
       return { ready: false, detail: 'not registered with a manager yet' };

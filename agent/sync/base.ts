@@ -111,7 +111,11 @@ export type BaseRecord =
 export function reduceBase(base: Base, record: BaseRecord): Base {
   switch (record.record) {
     case 'moves':
-      return { ...base, entries: withMoves(base.entries, record.moves) };
+      return {
+        ...base,
+        entries: withMoves(base.entries, record.moves),
+        lineage: withoutSuccessors(base.lineage, base.entries, record.moves),
+      };
     case 'tag':
       return { ...base, tag: record.tag };
     case 'lineage':
@@ -141,6 +145,32 @@ export function withMoves(
 }
 
 /**
+ * The lineage without the groups of objects whose place another one of the same name took (it bears another mark): the old
+ * groups would make the successor look as if it had been re-created. Its own are learned at the next look.
+ */
+export function withoutSuccessors(
+  lineage: Lineage | undefined,
+  entries: ReadonlyMap<ObjectKey, BaseEntry>,
+  moves: readonly Move[],
+): Lineage | undefined {
+  const successors = new Set<ObjectKey>();
+  for (const { key, entry } of moves) {
+    const before = entries.get(key);
+    const isThere = before?.local !== undefined && entry?.local !== undefined;
+    if (isThere && before.remote?.mark !== entry.remote?.mark) successors.add(key);
+  }
+  if (lineage === undefined || successors.size === 0) return lineage;
+  return { ...lineage, groups: lineage.groups.filter((group) => !isOf(group, successors)) };
+}
+
+function isOf({ database, policy }: KnownGroup, keys: ReadonlySet<ObjectKey>): boolean {
+  return (
+    keys.has(keyOf({ kind: 'database', path: [database] })) ||
+    keys.has(keyOf({ kind: 'policy', path: [database, policy] }))
+  );
+}
+
+/**
  * What to note of a newer lineage. Groups of the databases and policies in `unsettled` (dropped or re-created here, and not
  * yet brought in line) stay as they were noted: they are the evidence by which that is seen again after a crash.
  */
@@ -150,9 +180,7 @@ export function lineageStep(
   unsettled: ReadonlySet<ObjectKey> = new Set(),
 ): LineageStep {
   const { groups, ...scalars } = now;
-  const isUnsettled = ({ database, policy }: KnownGroup) =>
-    unsettled.has(keyOf({ kind: 'database', path: [database] })) ||
-    unsettled.has(keyOf({ kind: 'policy', path: [database, policy] }));
+  const isUnsettled = (group: KnownGroup) => isOf(group, unsettled);
   const known = new Map((before?.groups ?? []).map((group) => [group.id, group]));
   const listed = new Set(groups.map(({ id }) => id));
   return {

@@ -1,8 +1,9 @@
 // What keeps the reconciler ticking: the meta directory, the long poll and the timer wake it; it never ticks twice at once,
 // and a wake during a tick causes one more. Says each new sentence once.
-import { isAbort, messageOf } from '../../shared/errors/app-error.js';
+import { isAbort } from '../../shared/errors/app-error.js';
 import { sleep } from '../../shared/lifecycle/backoff.js';
 import type { Logger } from '../../shared/log/logger.js';
+import type { Availability } from '../manager-api/availability.js';
 import type { ManagerApi } from '../manager-api/port.js';
 import { watchMeta } from './meta-watch.js';
 import type { Reconciler, TickReport } from './port.js';
@@ -23,6 +24,7 @@ export interface SyncLoopDeps {
   readonly reconciler: Reconciler;
   readonly remoteView: RemoteView;
   readonly api: Pick<ManagerApi, 'read'>;
+  readonly availability: Availability;
   readonly metaDir: string;
   readonly isPollingMeta: boolean;
   /** The longest wait of one poll, in ms. */
@@ -38,7 +40,6 @@ export class SyncLoop {
   private isAwake = true;
   private wakeSleeper: (() => void) | undefined;
   private poll: AbortController | undefined;
-  private isManagerAway = false;
 
   constructor(private readonly deps: SyncLoopDeps) {}
 
@@ -152,19 +153,19 @@ export class SyncLoop {
     }
   }
 
-  private managerIsAway(error: unknown): void {
-    if (this.isManagerAway) return;
-    this.isManagerAway = true;
-    this.deps.logger.warn('no manager answers; influxd goes on, and sync catches up by itself', {
-      reason: messageOf(error),
-    });
-    this.wake();
+  /** Said once by whoever notices first; a manager that is back may have what the last tick waited for. */
+  private managerAnswers(): void {
+    const wasAway = this.deps.availability.reason !== undefined;
+    this.deps.availability.succeeded('sync');
+    if (wasAway) this.wake();
   }
 
-  private managerAnswers(): void {
-    if (!this.isManagerAway) return;
-    this.isManagerAway = false;
-    this.deps.logger.info('a manager answers again');
+  private managerIsAway(error: unknown): void {
+    this.deps.availability.failed('sync', asError(error));
     this.wake();
   }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }

@@ -48,8 +48,11 @@ export class LocalObserver {
   }
 
   /** The file. Throws `meta-unreadable` where it is there and no metadata: an empty or torn file is never taken for a schema. */
-  async observeFile(signal: AbortSignal): Promise<LocalState> {
-    const file = await this.control.readFile(signal);
+  async observeFile(
+    signal: AbortSignal,
+    reader: Pick<InfluxControl, 'readFile'> = this.control,
+  ): Promise<LocalState> {
+    const file = await reader.readFile(signal);
     if (file.kind === 'invalid') {
       throw new AppError(
         'meta-unreadable',

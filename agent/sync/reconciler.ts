@@ -1,33 +1,39 @@
 // The reconciler: settle what was begun, observe, plan, act; one tick at a time. It decides nothing on events, and nothing
 // that it does depends on what an earlier tick had in memory.
-import type { Logger } from '../../shared/log/logger.js';
 import { AppError, isAbort, isAppError, messageOf } from '../../shared/errors/app-error.js';
-import type { VersionTag } from '../../shared/api/version-tag.js';
-import { sameTag } from '../../shared/api/version-tag.js';
+import type { Logger } from '../../shared/log/logger.js';
 import { describeKey } from '../../shared/meta/diff.js';
-import type { Lineage } from '../../shared/meta/lineage.js';
-import type { ObjectKey } from '../../shared/meta/model.js';
 import type { InfluxControl } from '../influxd/port.js';
 import type { ManagerApi } from '../manager-api/port.js';
 import { LiveApplier } from './apply-live.js';
 import type { OfflineApplier } from './apply-offline.js';
 import { Attempts } from './attempts.js';
-import { lineageStep, withMoves } from './base.js';
-import type { BaseRecord, LineageStep, Move } from './base.js';
-import { MemoryBaseStore } from './base-store.js';
+import { withMoves } from './base.js';
 import type { BaseStore } from './base-store.js';
-import { findSuspects, judge } from './evidence.js';
+import { MemoryBaseStore } from './base-store.js';
 import type { Evidence } from './evidence.js';
-import { whyBlocked, whyJoin } from './join.js';
-import { LocalObserver } from './observe.js';
+import { findSuspects, judge } from './evidence.js';
+import type { JoinerDeps } from './joiner.js';
+import { joinIfNeeded } from './joiner.js';
 import type { LocalState } from './observe.js';
+import { LocalObserver } from './observe.js';
 import { plan } from './plan.js';
 import type { Plan, PlannedPending } from './plan-types.js';
-import type { Reconciler, StepTaken, TickMode, TickReport } from './port.js';
+import type { Reconciler, StepTaken, TickMode, TickOutcome, TickReport } from './port.js';
 import { push } from './push.js';
 import type { RemoteState, RemoteView } from './remote-view.js';
 import { makeReport, sentenceOf, stepsOfPlan } from './report.js';
-import { settleCreates, settleOffline, settlePush, settleStatement } from './settle-note.js';
+import { settleNote } from './settle-note.js';
+import type { View } from './view.js';
+import {
+  isOlderThanTombstones,
+  isWrittenByUs,
+  noteView,
+  unsettledBy,
+  writtenMoves,
+} from './view.js';
+
+const NOT_LOADED = 'meta.db was written, and influxd was not started since; start it';
 
 export interface ReconcilerDeps {
   readonly cluster: string;
@@ -45,16 +51,6 @@ export interface ReconcilerDeps {
     readonly isShared: (database: string) => boolean;
     readonly ownUser: string | undefined;
   };
-}
-
-/** What a tick works on. */
-interface View {
-  readonly mode: TickMode;
-  readonly signal: AbortSignal;
-  /** The real one; a copy in memory for a dry run. */
-  readonly store: BaseStore;
-  readonly local: LocalState;
-  readonly remote: RemoteState;
 }
 
 export class SyncReconciler implements Reconciler {
@@ -86,20 +82,26 @@ export class SyncReconciler implements Reconciler {
       return report;
     } catch (error) {
       if (isAbort(error) || signal.aborted) throw error;
-      this.lastReport = this.failure(error);
-      return this.lastReport;
+      const report = this.failure(error);
+      if (!mode.dryRun) this.lastReport = report;
+      return report;
     }
   }
 
   private async run(mode: TickMode, signal: AbortSignal): Promise<TickReport> {
     const store = mode.dryRun ? new MemoryBaseStore(this.deps.store.state) : this.deps.store;
-    const unsettled = await this.settleNote(store, mode, signal);
-    if (unsettled !== undefined) return unsettled;
+    const settled = await settleNote(store, {
+      ...this.deps,
+      observe: () => this.observeLocal(mode, signal),
+      signal,
+    });
+    if (settled === 'not-loaded' && !mode.offline) return this.report('waiting', NOT_LOADED);
     const local = await this.observeLocal(mode, signal);
     const remote = await this.deps.remoteView.load(signal);
     const view = { mode, signal, store, local, remote };
-    const blocked = await this.joinIfNeeded(view);
-    if (blocked !== undefined) return blocked;
+    const join = await joinIfNeeded(view, this.joinerDeps());
+    if (join.kind === 'again') return this.again(join.why);
+    if (join.kind === 'blocked') return this.report('blocked', join.sentence);
     const evidence = await this.evidence(view);
     const planned = this.plan(view, evidence);
     if (mode.dryRun) return this.dryRun(planned, remote);
@@ -108,96 +110,23 @@ export class SyncReconciler implements Reconciler {
     return this.act(planned, view, joined);
   }
 
-  // ---- settle
-
-  /** Finds out what became of the step that was noted; a report where that can't be known yet. */
-  private async settleNote(
-    store: BaseStore,
-    mode: TickMode,
-    signal: AbortSignal,
-  ): Promise<TickReport | undefined> {
-    const { note } = store.state;
-    if (note === undefined) return undefined;
-    if (note.kind === 'push') {
-      await settlePush(note, { ...this.deps, store }, signal);
-      await this.deps.remoteView.refresh(signal);
-      return undefined;
-    }
-    const local = await this.observeLocal(mode, signal);
-    if (note.kind === 'statement') {
-      await settleStatement(note, store, local);
-      return undefined;
-    }
-    if (note.kind === 'creates') {
-      await settleCreates(note, store, local);
-      return undefined;
-    }
-    const outcome = await settleOffline(note, store, local);
-    if (outcome === 'lost') {
-      this.deps.logger.warn(
-        'meta.db was replaced after it was written offline; it is planned anew',
-      );
-    }
-    return outcome === 'waiting' && !mode.offline
-      ? this.waiting('meta.db was written, and influxd was not started since; start it')
-      : undefined;
+  private joinerDeps(): JoinerDeps {
+    return {
+      ...this.deps,
+      join: this.deps.settings.join,
+      observe: ({ mode, signal }) => this.observeLocal(mode, signal),
+      shards: ({ local, signal }) =>
+        local.source === 'memory'
+          ? this.observer.loadedShards(signal)
+          : (this.deps.offline?.shardsOnDisk(signal) ?? Promise.resolve([])),
+    };
   }
 
   private observeLocal(mode: TickMode, signal: AbortSignal): Promise<LocalState> {
-    return mode.offline ? this.observer.observeFile(signal) : this.observer.observeRunning(signal);
-  }
-
-  // ---- join
-
-  private async joinIfNeeded(view: View): Promise<TickReport | undefined> {
-    const { store, local, remote } = view;
-    const why = isWrittenByUs(view) ? undefined : whyJoin(store.state, local, remote);
-    if (why !== undefined) {
-      const split = await this.whySplit(view);
-      if (split !== undefined) return split;
-      this.deps.logger.warn('joining the cluster anew', { reason: why });
-      await store.append([{ record: 'join', why }]);
-    }
-    if (store.state.joining === undefined) return undefined;
-    if (this.deps.settings.join === 'refuse' && remote.tag !== undefined) {
-      return this.blocked(
-        `this node would join (${store.state.joining}), and agent.join = "refuse" asks for a person: set it to "merge" or "pull"`,
-      );
-    }
-    return this.whyForeign(view);
-  }
-
-  /** Two endpoints that name two incarnations are two clusters: nothing is changed on the word of one of them. */
-  private async whySplit({ store, remote, signal }: View): Promise<TickReport | undefined> {
-    const { tag } = store.state;
-    if (tag === undefined || tag.incarnation === remote.tag?.incarnation) return undefined;
-    const answers = await this.deps.api.survey(this.deps.cluster, signal);
-    if (answers.every(({ incarnation }) => incarnation === remote.tag?.incarnation)) {
-      return undefined;
-    }
-    await this.deps.remoteView.refresh(signal);
-    const incarnations = new Set(answers.map(({ incarnation }) => incarnation));
-    if (incarnations.size === 1) return this.again('an answer from before was overtaken');
-    const each = answers.map(
-      ({ endpoint, incarnation }) => `${endpoint} has ${incarnation ?? 'no such cluster'}`,
-    );
-    return this.blocked(
-      `the managers do not belong together (${each.join(', ')}): nothing is changed; let agent.endpoints name managers of one store only`,
-    );
-  }
-
-  private async whyForeign(view: View): Promise<TickReport | undefined> {
-    const first = whyBlocked(view.local, await this.shards(view));
-    if (first === undefined) return undefined;
-    // Metadata and shards were asked for one after the other: what changed in between is seen alike by a second look.
-    const shards = await this.shards(view);
-    const still = whyBlocked(await this.observeLocal(view.mode, view.signal), shards);
-    return still && this.blocked(`${still.sentence}; ${still.remedy}`);
-  }
-
-  private async shards({ local, signal }: View) {
-    if (local.source === 'memory') return this.observer.loadedShards(signal);
-    return this.deps.offline === undefined ? [] : this.deps.offline.shardsOnDisk(signal);
+    // Offline the file is read by who will replace it: that one makes sure first that influxd is stopped.
+    return mode.offline
+      ? this.observer.observeFile(signal, this.deps.offline)
+      : this.observer.observeRunning(signal);
   }
 
   // ---- plan
@@ -328,29 +257,17 @@ export class SyncReconciler implements Reconciler {
   // ---- reports of ticks that ended early
 
   private again(why: string): TickReport {
-    return makeReport({
-      outcome: 'changed',
-      sentence: `${why}; looking again`,
-      version: this.version,
-    });
+    return this.report('changed', `${why}; looking again`);
   }
 
-  private waiting(sentence: string): TickReport {
-    return makeReport({ outcome: 'waiting', sentence, version: this.version });
-  }
-
-  private blocked(sentence: string): TickReport {
-    return makeReport({ outcome: 'blocked', sentence, version: this.version });
+  private report(outcome: TickOutcome, sentence: string): TickReport {
+    return makeReport({ outcome, sentence, version: this.version });
   }
 
   private failure(error: unknown): TickReport {
     const isExpected = isAppError(error, 'manager-unreachable', 'influxd-unreachable');
-    return makeReport({
-      outcome: isExpected ? 'waiting' : 'failed',
-      sentence: messageOf(error),
-      version: this.version,
-      pending: [],
-    });
+    if (isAppError(error, 'influxd-running')) return this.report('blocked', messageOf(error));
+    return this.report(isExpected ? 'waiting' : 'failed', messageOf(error));
   }
 
   private get version(): number {
@@ -366,52 +283,3 @@ interface Acted {
 }
 
 const NOTHING_DONE: Acted = { steps: [], pending: [], hasMoved: false };
-
-/** True where local is the file that we wrote and influxd has not loaded yet: it counts for planning, never for the base. */
-function isWrittenByUs({ store, local }: Pick<View, 'store' | 'local'>): boolean {
-  const { note } = store.state;
-  return note?.kind === 'offline' && local.source === 'file' && note.term === local.lineage.term;
-}
-
-function writtenMoves({ store }: Pick<View, 'store'>): readonly Move[] {
-  const { note } = store.state;
-  return note?.kind === 'offline' ? note.moves : [];
-}
-
-/** What is in line moves, the lineage is noted, and a join that was planned in both directions is over. */
-async function noteView(
-  planned: Plan,
-  { store, local, remote, mode }: View,
-  unsettled: ReadonlySet<ObjectKey>,
-): Promise<void> {
-  const { lineage, joining, tag } = store.state;
-  const records: BaseRecord[] = [];
-  if (planned.moves.length > 0) records.push({ record: 'moves', moves: planned.moves });
-  const step = lineageStep(lineage, local.lineage, unsettled);
-  if (local.source !== 'none' && hasNews(step, lineage)) records.push({ record: 'lineage', step });
-  if (!sameTag(tag, remote.tag)) {
-    records.push({ record: 'tag', ...(remote.tag && { tag: remote.tag }) });
-  }
-  if (joining !== undefined && local.source !== 'none' && mode.push && mode.pull) {
-    records.push({ record: 'joined' });
-  }
-  if (records.length > 0) await store.append(records);
-}
-
-/** Suspects that this plan's own moves do not settle. */
-function unsettledBy({ moves }: Plan, { suspects }: Evidence): ReadonlySet<ObjectKey> {
-  const unsettled = new Set(suspects);
-  for (const { key } of moves) unsettled.delete(key);
-  return unsettled;
-}
-
-function hasNews({ put, gone, index, content }: LineageStep, known: Lineage | undefined): boolean {
-  return known?.index !== index || known.content !== content || put.length > 0 || gone.length > 0;
-}
-
-/** A node that last applied a version older than the oldest kept tombstone can't know what was dropped meanwhile. */
-function isOlderThanTombstones(tag: VersionTag | undefined, remote: RemoteState): boolean {
-  const oldest = remote.marks.tombstones[0]?.version;
-  if (tag === undefined || oldest === undefined) return false;
-  return tag.incarnation === remote.tag?.incarnation && tag.version < oldest;
-}

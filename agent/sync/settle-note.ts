@@ -6,10 +6,55 @@ import { isAsCreated } from './apply-live.js';
 import type { BaseRecord, Move, Note } from './base.js';
 import type { BaseStore } from './base-store.js';
 import { moveOfCreate, movesOfPush } from './moves.js';
+import type { Logger } from '../../shared/log/logger.js';
 import type { LocalState } from './observe.js';
+import type { RemoteView } from './remote-view.js';
+
+export interface SettleDeps {
+  readonly api: Pick<ManagerApi, 'writeOutcome'>;
+  readonly remoteView: RemoteView;
+  readonly cluster: string;
+  readonly logger: Logger;
+  readonly observe: () => Promise<LocalState>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Settles what is noted. `not-loaded`: meta.db was written offline, and no influxd has been started with it yet.
+ * Throws `manager-unreachable` or `influxd-unreachable` while nobody can tell.
+ */
+export async function settleNote(
+  store: BaseStore,
+  deps: SettleDeps,
+): Promise<'settled' | 'not-loaded'> {
+  const { note } = store.state;
+  if (note === undefined) return 'settled';
+  if (note.kind === 'push') {
+    await settlePush(note, { ...deps, store }, deps.signal);
+    // The version that it became is the one to compare with.
+    await deps.remoteView.refresh(deps.signal);
+    return 'settled';
+  }
+  const local = await deps.observe();
+  switch (note.kind) {
+    case 'statement':
+      await settleStatement(note, store, local);
+      return 'settled';
+    case 'creates':
+      await settleCreates(note, store, local);
+      return 'settled';
+    case 'offline': {
+      const outcome = await settleOffline(note, store, local);
+      if (outcome === 'lost') {
+        deps.logger.warn('meta.db was replaced after it was written offline; it is planned anew');
+      }
+      return outcome === 'waiting' ? 'not-loaded' : 'settled';
+    }
+  }
+}
 
 /** Asks the managers about a noted push. Throws `manager-unreachable` while nobody answers. */
-export async function settlePush(
+async function settlePush(
   note: Extract<Note, { kind: 'push' }>,
   deps: {
     readonly api: Pick<ManagerApi, 'writeOutcome'>;
@@ -27,7 +72,7 @@ export async function settlePush(
 }
 
 /** Looks at what influxd has: the statement happened, or it did not; anything else is a change by somebody, planned anew. */
-export async function settleStatement(
+async function settleStatement(
   note: Extract<Note, { kind: 'statement' }>,
   store: BaseStore,
   local: LocalState,
@@ -42,7 +87,7 @@ export async function settleStatement(
 }
 
 /** Of a batch of creations each one happened or did not; what is there as it should be is the agent's own. */
-export async function settleCreates(
+async function settleCreates(
   note: Extract<Note, { kind: 'creates' }>,
   store: BaseStore,
   local: LocalState,
@@ -57,7 +102,7 @@ export async function settleCreates(
   await store.append([{ record: 'moves', moves }, { record: 'settled' }]);
 }
 
-export type OfflineOutcome =
+type OfflineOutcome =
   /** influxd runs with what was written. */
   | 'loaded'
   /** influxd runs with something else: what was written is lost, and is planned anew. */
@@ -66,7 +111,7 @@ export type OfflineOutcome =
   | 'waiting';
 
 /** An offline write counts once a running influxd shows its Term: a server that was started too early never read it. */
-export async function settleOffline(
+async function settleOffline(
   note: Extract<Note, { kind: 'offline' }>,
   store: BaseStore,
   local: LocalState,

@@ -1,5 +1,6 @@
 // Puts the HTTP API together, without listening: routes, bodies, errors, metrics, the OpenAPI document.
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import swagger from '@fastify/swagger';
 import Fastify, {
   type FastifyBaseLogger,
@@ -9,7 +10,6 @@ import Fastify, {
   type RawServerDefault,
 } from 'fastify';
 import {
-  createJsonSchemaTransform,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
@@ -22,7 +22,7 @@ import type { AppDeps, TlsOptions } from './deps.js';
 import { sendError } from './errors.js';
 import { historyRoutes } from './history.js';
 import { managerRoutes } from './manager.js';
-import { openapiInfo } from './openapi.js';
+import { openapiOptions } from './openapi.js';
 import { nodeRoutes } from './nodes.js';
 import { collectRoutes, refuseOtherMethods } from './other-methods.js';
 import { countRequests } from './request-metrics.js';
@@ -56,6 +56,8 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 
 export async function buildApp(deps: AppDeps): Promise<App> {
+  // Every store call of every request listens to it while it runs; that is no leak.
+  setMaxListeners(0, deps.stop);
   const app = Fastify({
     ...tlsOptions(deps.tls),
     logger: false,
@@ -86,10 +88,7 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   });
   countRequests(app, deps.metrics);
   const routes = collectRoutes(app);
-  await app.register(swagger, {
-    openapi: openapiInfo(deps.build.version),
-    transform: createJsonSchemaTransform({}),
-  });
+  await app.register(swagger, openapiOptions(deps.build.version));
   for (const addRoutes of [nodeRoutes, clusterRoutes, historyRoutes, managerRoutes]) {
     await app.register((scope: App, _options, done) => {
       takeJson(scope);

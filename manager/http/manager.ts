@@ -15,10 +15,14 @@ export function managerRoutes(app: App, deps: AppDeps): void {
   const tags = ['manager'];
   const probe = new Coalescer(() => storeHealth(deps));
 
+  // Load balancers ask with HEAD as well.
   for (const url of ['/healthz', '/livez']) {
     app.get(
       url,
-      { schema: { tags, summary: 'The process is alive', response: { 200: healthSchema } } },
+      {
+        exposeHeadRoute: true,
+        schema: { tags, summary: 'The process is alive', response: { 200: healthSchema } },
+      },
       () => ({ status: 'ok' as const }),
     );
   }
@@ -26,6 +30,7 @@ export function managerRoutes(app: App, deps: AppDeps): void {
   app.get(
     '/readyz',
     {
+      exposeHeadRoute: true,
       schema: {
         tags,
         summary: 'The store is reachable, and the manager is not stopping',

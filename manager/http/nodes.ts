@@ -67,7 +67,7 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
         params: clusterParams,
         body: registerBodySchema,
         response: {
-          200: registerAnswerSchema.describe('the uid is known: the same id again'),
+          200: registerAnswerSchema,
           201: registerAnswerSchema,
           ...errors(400, 409, 503),
         },

@@ -39,6 +39,25 @@ const waitQuery = z.object({
     .describe('how long to wait for a newer version, at most and by default manager.long-poll'),
 });
 
+const tag = z.string().optional();
+const readHeaders = z.looseObject({
+  [KNOWN_HEADER]: tag.describe(
+    'the ETag that the reader last saw: "{incarnation}.{version}.{digest}"',
+  ),
+});
+const writeHeaders = z.looseObject({
+  'if-match': tag.describe('the ETag that the writer last saw'),
+  [IDEMPOTENCY_HEADER]: z
+    .string()
+    .optional()
+    .describe('names the write: sent again, it gets the same answer'),
+  [NODE_HEADER]: z.string().optional().describe('the id of the node that writes'),
+});
+/** Checked by the publisher; here it is only described. */
+const snapshotBody = z
+  .unknown()
+  .meta({ type: 'string', format: 'binary', description: 'a meta.Data message' });
+
 export function versionRoutes(app: App, deps: AppDeps): void {
   const tags = ['clusters'];
 
@@ -50,6 +69,7 @@ export function versionRoutes(app: App, deps: AppDeps): void {
         summary: 'The newest snapshot, as soon as it is another than {version}',
         params: versionParams,
         querystring: waitQuery,
+        headers: readHeaders,
         response: {
           200: {
             description: 'The newest snapshot',
@@ -96,6 +116,8 @@ export function versionRoutes(app: App, deps: AppDeps): void {
       summary: 'Write the version after {version}, where that is still the newest',
       consumes: [SNAPSHOT_TYPE, 'application/octet-stream'],
       params: versionParams,
+      headers: writeHeaders,
+      body: snapshotBody,
       response: {
         200: writeAnswerSchema,
         409: {

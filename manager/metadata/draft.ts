@@ -1,8 +1,9 @@
 // Makes a version that is yet to be committed: digest, marks, changes, blobs, and the one transaction that flips the
 // pointer. It decides nothing about who wins; the transaction's comparisons do.
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { VersionTag } from '../../shared/api/version-tag.js';
 import { diffSchemas } from '../../shared/meta/diff.js';
+import { nextDigest } from '../../shared/meta/digest.js';
 import type { Data } from '../../shared/meta/gen/meta_pb.js';
 import { NO_MARKS, nextMarks } from '../../shared/meta/marks.js';
 import type { Schema } from '../../shared/meta/model.js';
@@ -65,7 +66,7 @@ export async function makeDraft(
   const fields = {
     version,
     incarnation: before?.tag.incarnation ?? randomUUID(),
-    digest: digestOf(previous, bytes),
+    digest: nextDigest(previous, bytes),
     previous,
     at,
     author,
@@ -114,11 +115,6 @@ export async function makeDraft(
       ...marksBlob.operations,
     ],
   };
-}
-
-/** SHA-256, hex, over the text of the digest before it (empty for the first version) and the content. */
-export function digestOf(previous: string, bytes: Uint8Array): string {
-  return createHash('sha256').update(previous).update(bytes).digest('hex');
 }
 
 function changesInWords(

@@ -67,17 +67,24 @@ export class Waiters {
     return new Waiter(seen, waitMs, this.waiting);
   }
 
-  /** Releases all for whom this is news. */
+  /** Releases all for whom this is news: the first at once, many of them bit by bit. */
   tell(published: Published | undefined): void {
-    const end: WaitEnd = { kind: 'changed', published };
-    for (const waiter of this.waiting) {
-      if (isNews(published, waiter.seen)) waiter.finish(end);
-    }
+    const told = [...this.waiting].filter(({ seen }) => isNews(published, seen));
+    releaseSome(told, { kind: 'changed', published });
   }
 
   endAll(): void {
     for (const waiter of this.waiting) waiter.cancel();
   }
+}
+
+/** Answering so many takes some 20 ms; writes and heartbeats get their turn in between. */
+const RELEASED_AT_ONCE = 200;
+
+function releaseSome(waiters: readonly Waiter[], end: WaitEnd, start = 0): void {
+  const next = start + RELEASED_AT_ONCE;
+  for (const waiter of waiters.slice(start, next)) waiter.finish(end);
+  if (next < waiters.length) setImmediate(releaseSome, waiters, end, next);
 }
 
 /** Whether a reader that has seen `seen` is to be answered at once. */

@@ -67,8 +67,14 @@ export class WatchedKey<T> {
 
   /** Resolves once the watch stands. Throws AppError `store-unavailable`; the next call tries again. */
   async ready(): Promise<void> {
-    this.watching ??= this.startWatch();
-    await this.watching;
+    const { store, key } = this.options;
+    const watching = (this.watching ??= store.watch(key, this.onEvent, this.abort.signal));
+    try {
+      await watching;
+    } catch (error) {
+      if (this.watching === watching) this.watching = undefined;
+      throw error;
+    }
   }
 
   close(): void {
@@ -80,16 +86,6 @@ export class WatchedKey<T> {
       },
       () => undefined,
     );
-  }
-
-  private async startWatch(): Promise<Watch> {
-    const { store, key } = this.options;
-    try {
-      return await store.watch(key, this.onEvent, this.abort.signal);
-    } catch (error) {
-      this.watching = undefined;
-      throw error;
-    }
   }
 
   private readonly onEvent = (event: WatchEvent): void => {

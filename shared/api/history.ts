@@ -9,15 +9,17 @@ export type WriteAnswer = z.infer<typeof writeAnswerSchema>;
 export const writeOutcomeSchema = z.object({ version, incarnation, digest, at: time });
 export type WriteOutcome = z.infer<typeof writeOutcomeSchema>;
 
-export const historyEntrySchema = z.object({
-  version,
-  at: time,
-  author: z.object({ node: nodeId.optional(), user: z.string().optional() }),
-  bytes: z.number().int().describe('of the snapshot as sent'),
-  digest,
-  changes: z.array(z.string()).describe('e.g. `database telegraf: created`'),
-  'changes-omitted': z.number().int().optional().describe('how many more there were'),
-});
+export const historyEntrySchema = z
+  .object({
+    version,
+    at: time,
+    author: z.object({ node: nodeId.optional(), user: z.string().optional() }),
+    bytes: z.number().int().describe('of the snapshot as sent'),
+    digest,
+    changes: z.array(z.string()).describe('e.g. `database telegraf: created`'),
+    'changes-omitted': z.number().int().optional().describe('how many more there were'),
+  })
+  .meta({ id: 'HistoryEntry' });
 export type HistoryEntry = z.infer<typeof historyEntrySchema>;
 /** Newest first. */
 export const historySchema = z.array(historyEntrySchema);
@@ -31,5 +33,7 @@ export const changeSchema = z.object({
   after: shownValue.optional(),
   text: z.string(),
 });
-export const diffSchema = z.object({ from: version, to: version, changes: z.array(changeSchema) });
+export const diffSchema = z
+  .object({ from: version, to: version, changes: z.array(changeSchema) })
+  .meta({ id: 'Diff' });
 export type DiffBody = z.infer<typeof diffSchema>;

@@ -16,21 +16,26 @@ const KINDS = [
 
 const objectName = { object: z.enum(KINDS), path: z.array(z.string()).min(1).max(3) };
 
-export const marksSchema = z.object({
-  version,
-  marks: z.array(
-    z.object({ ...objectName, mark: version.describe('the version at which it came into being') }),
-  ),
-  tombstones: z.array(
-    z.object({
-      ...objectName,
-      mark: version,
-      version: version.describe('at which it went'),
-      node: nodeId.optional(),
-      at: time,
-    }),
-  ),
-});
+export const marksSchema = z
+  .object({
+    version,
+    marks: z.array(
+      z.object({
+        ...objectName,
+        mark: version.describe('the version at which it came into being'),
+      }),
+    ),
+    tombstones: z.array(
+      z.object({
+        ...objectName,
+        mark: version,
+        version: version.describe('at which it went'),
+        node: nodeId.optional(),
+        at: time,
+      }),
+    ),
+  })
+  .meta({ id: 'Marks' });
 export type MarksBody = z.infer<typeof marksSchema>;
 
 export function marksToWire(marks: Marks): MarksBody {

@@ -4,7 +4,6 @@ import { AppError } from '../errors/app-error.js';
 /** The store's keys and file names stay far below every limit with this. */
 export const MAX_NAME_BYTES = 255;
 
-// eslint-disable-next-line no-control-regex -- control characters are exactly what is looked for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const KEPT = /[A-Za-z0-9_.-]/;

@@ -35,14 +35,18 @@ export const registerBodySchema = z.object({
 });
 export type RegisterBody = z.infer<typeof registerBodySchema>;
 
-export const registerAnswerSchema = z.object({
-  id: nodeId,
-  cluster: z.string(),
-  ttl: z.number().describe('seconds without a heartbeat after which the node counts as not alive'),
-  'heartbeat-interval': z.number().describe('seconds'),
-  version: version.describe("the cluster's newest metadata version, 0: none"),
-  incarnation,
-});
+export const registerAnswerSchema = z
+  .object({
+    id: nodeId,
+    cluster: z.string(),
+    ttl: z
+      .number()
+      .describe('seconds without a heartbeat after which the node counts as not alive'),
+    'heartbeat-interval': z.number().describe('seconds'),
+    version: version.describe("the cluster's newest metadata version, 0: none"),
+    incarnation,
+  })
+  .meta({ id: 'Registered' });
 export type RegisterAnswer = z.infer<typeof registerAnswerSchema>;
 
 export const heartbeatBodySchema = z.object({
@@ -60,42 +64,48 @@ export const heartbeatBodySchema = z.object({
 });
 export type HeartbeatBody = z.infer<typeof heartbeatBodySchema>;
 
-export const heartbeatAnswerSchema = z.object({
-  ttl: z.number().describe('seconds'),
-  version,
-  incarnation,
-  'placement-version': version,
-  'registry-revision': z.number().int().min(0).describe('changes when nodes come, go or move'),
-});
+export const heartbeatAnswerSchema = z
+  .object({
+    ttl: z.number().describe('seconds'),
+    version,
+    incarnation,
+    'placement-version': version,
+    'registry-revision': z.number().int().min(0).describe('changes when nodes come, go or move'),
+  })
+  .meta({ id: 'HeartbeatAnswer' });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
 
-export const nodeSchema = z.object({
-  id: nodeId,
-  cluster: z.string(),
-  uid: z.string().optional(),
-  hostname: z.string(),
-  ip: z.string().describe('comma-separated'),
-  'bind-address': z.string(),
-  alive: z.boolean(),
-  'last-seen': time,
-  version,
-  state: z.string(),
-  labels: textMap,
-  versions: textMap,
-  pending: z.number().int().min(0),
-  hints: z.array(z.object({ owner: nodeId, bytes: z.number() })),
-  influxd: influxdSchema.optional(),
-});
+export const nodeSchema = z
+  .object({
+    id: nodeId,
+    cluster: z.string(),
+    uid: z.string().optional(),
+    hostname: z.string(),
+    ip: z.string().describe('comma-separated'),
+    'bind-address': z.string(),
+    alive: z.boolean(),
+    'last-seen': time,
+    version,
+    state: z.string(),
+    labels: textMap,
+    versions: textMap,
+    pending: z.number().int().min(0),
+    hints: z.array(z.object({ owner: nodeId, bytes: z.number() })),
+    influxd: influxdSchema.optional(),
+  })
+  .meta({ id: 'Node' });
 export type NodeBody = z.infer<typeof nodeSchema>;
 
-export const managerSchema = z.object({
-  id: z.string(),
-  hostname: z.string(),
-  ip: z.string().describe('comma-separated'),
-  'bind-address': z.string(),
-  alive: z.boolean(),
-  version: z.string().describe('of the program'),
-});
+export const managerSchema = z
+  .object({
+    id: z.string(),
+    hostname: z.string(),
+    ip: z.string().describe('comma-separated'),
+    'bind-address': z.string(),
+    alive: z.boolean(),
+    version: z.string().describe('of the program'),
+  })
+  .meta({ id: 'Manager' });
 export type ManagerBody = z.infer<typeof managerSchema>;
 
 export const nodeListSchema = z.array(nodeSchema);

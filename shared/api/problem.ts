@@ -11,6 +11,6 @@ export const problemSchema = z
     code: z.string().describe('stable; for programs'),
     'request-id': z.string(),
   })
-  .describe('Problem');
+  .meta({ id: 'Problem' });
 
 export type Problem = z.infer<typeof problemSchema>;

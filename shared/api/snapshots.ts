@@ -8,43 +8,45 @@ import { incarnation, version } from './fields.js';
 
 const duration = z.string().describe('e.g. `168h`; `inf`: for ever');
 
-export const decodedSnapshotSchema = z.object({
-  version,
-  incarnation,
-  databases: z.array(
-    z.object({
-      name: z.string(),
-      'default-policy': z.string(),
-      policies: z.array(
-        z.object({
-          name: z.string(),
-          duration,
-          'shard-duration': duration,
-          replication: z.number().int(),
-          'future-limit': duration.optional(),
-          'past-limit': duration.optional(),
-        }),
-      ),
-      'continuous-queries': z.array(z.object({ name: z.string(), query: z.string() })),
-      subscriptions: z.array(
-        z.object({
-          policy: z.string(),
-          name: z.string(),
-          mode: z.string(),
-          destinations: z.array(z.string()).describe('user info in a URL is masked'),
-        }),
-      ),
-    }),
-  ),
-  users: z.array(
-    z.object({
-      name: z.string(),
-      admin: z.boolean(),
-      password: z.string().describe('a short keyed digest that stands for the hash'),
-      privileges: z.record(z.string(), z.enum(['READ', 'WRITE', 'ALL'])),
-    }),
-  ),
-});
+export const decodedSnapshotSchema = z
+  .object({
+    version,
+    incarnation,
+    databases: z.array(
+      z.object({
+        name: z.string(),
+        'default-policy': z.string(),
+        policies: z.array(
+          z.object({
+            name: z.string(),
+            duration,
+            'shard-duration': duration,
+            replication: z.number().int(),
+            'future-limit': duration.optional(),
+            'past-limit': duration.optional(),
+          }),
+        ),
+        'continuous-queries': z.array(z.object({ name: z.string(), query: z.string() })),
+        subscriptions: z.array(
+          z.object({
+            policy: z.string(),
+            name: z.string(),
+            mode: z.string(),
+            destinations: z.array(z.string()).describe('user info in a URL is masked'),
+          }),
+        ),
+      }),
+    ),
+    users: z.array(
+      z.object({
+        name: z.string(),
+        admin: z.boolean(),
+        password: z.string().describe('a short keyed digest that stands for the hash'),
+        privileges: z.record(z.string(), z.enum(['READ', 'WRITE', 'ALL'])),
+      }),
+    ),
+  })
+  .meta({ id: 'DecodedSnapshot' });
 export type DecodedSnapshot = z.infer<typeof decodedSnapshotSchema>;
 
 /** The decoded form of a schema. `mask` gives what stands for a password hash or a URL's user info. */

@@ -2,13 +2,10 @@
 // or a store that went back in time, can't hide.
 import { createHash } from 'node:crypto';
 
-/** What the first version's digest is computed over as "the digest before it". */
-export const FIRST_DIGEST = '0'.repeat(64);
-
-/** SHA-256, hex, over the previous digest's text and the snapshot's bytes. */
+/** SHA-256, hex, over the text of the digest before it (nothing for the first version) and the snapshot's bytes. */
 export function nextDigest(previous: string | undefined, content: Uint8Array): string {
   return createHash('sha256')
-    .update(previous ?? FIRST_DIGEST)
+    .update(previous ?? '')
     .update(content)
     .digest('hex');
 }

@@ -5,6 +5,7 @@ import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { killAtExit } from './at-exit.js';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
 import { findProgram } from './programs.js';
@@ -23,6 +24,8 @@ export interface Etcd {
   readonly endpoints: readonly string[];
   /** The client port of each member. */
   readonly ports: readonly number[];
+  /** The process of each member; undefined while it does not run. */
+  readonly pids: readonly (number | undefined)[];
   readonly version: string;
   /** Ends it and removes its data. */
   stop(): Promise<void>;
@@ -88,6 +91,10 @@ class Member {
     return `http://127.0.0.1:${this.clientPort}`;
   }
 
+  get pid(): number | undefined {
+    return this.isRunning ? this.child?.pid : undefined;
+  }
+
   get isRunning(): boolean {
     return (
       this.child !== undefined && this.child.exitCode === null && this.child.signalCode === null
@@ -98,11 +105,7 @@ class Member {
     const log = openSync(this.logFile, 'a');
     const child = spawn(program, this.flags, { stdio: ['ignore', log, log] });
     closeSync(log);
-    const killAtExit = (): void => {
-      child.kill('SIGKILL');
-    };
-    process.on('exit', killAtExit);
-    child.once('exit', () => process.off('exit', killAtExit));
+    killAtExit(child);
     this.child = child;
   }
 
@@ -191,6 +194,9 @@ function handleOf(
   return {
     endpoints: members.map((member) => member.url),
     ports: members.map((member) => member.clientPort),
+    get pids() {
+      return members.map((member) => member.pid);
+    },
     version,
     kill9,
     stop: async () => {

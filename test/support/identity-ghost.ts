@@ -25,8 +25,7 @@ export class IdentityGhost {
   create(node: SimulatedNode, database: string): boolean {
     const place = placeOf(node, database);
     if (this.present.has(place) || isInWindow(node)) return false;
-    const wasEmptyAtLook = this.looked.get(place) !== undefined && !this.hadShards.has(place);
-    if (wasEmptyAtLook || this.wouldBeTwin(node, database)) return false;
+    if (!canBeSeen(node, database) || this.wouldBeTwin(node, database)) return false;
     node.user(`CREATE DATABASE "${database}"`);
     node.influx.write(database, undefined, 0n);
     this.present.set(place, this.newIdentity());
@@ -65,7 +64,6 @@ export class IdentityGhost {
 
   // ---- watching
 
-  private readonly hadShards = new Set<string>();
   private readonly marks = new Map<string, Identity>();
 
   private attach(node: SimulatedNode): void {
@@ -78,12 +76,9 @@ export class IdentityGhost {
   }
 
   private look(node: SimulatedNode): void {
-    for (const { Name, RetentionPolicies } of node.influx.data.Databases) {
+    for (const { Name } of node.influx.data.Databases) {
       const place = placeOf(node, Name);
       this.looked.set(place, this.present.get(place));
-      const hasShards = RetentionPolicies.some(({ ShardGroups }) => ShardGroups.length > 0);
-      if (hasShards) this.hadShards.add(place);
-      else this.hadShards.delete(place);
     }
     for (const place of this.looked.keys()) {
       if (place.startsWith(`${node.id} `) && !this.present.has(place)) {
@@ -174,6 +169,13 @@ export class IdentityGhost {
     if (left === right || this.dropped.has(left) !== this.dropped.has(right)) return;
     this.parents.set(left, right);
   }
+}
+
+/** A re-creation shows by the shards that the agent knew and that are gone; of a database without any it can't be seen. */
+function canBeSeen(node: SimulatedNode, database: string): boolean {
+  const { entries, lineage } = node.store.state;
+  const isKnown = entries.get(keyOf({ kind: 'database', path: [database] }))?.local !== undefined;
+  return !isKnown || (lineage?.groups.some((group) => group.database === database) ?? false);
 }
 
 /** Between the agent's look and its statement: influxd has no conditional statements, so a user may be overtaken here. */

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { killAtExit } from './at-exit.js';
 import { eventually } from './eventually.js';
 import { freePort } from './free-port.js';
 import { temporaryDirectory } from './temp-dir.js';
@@ -82,13 +83,12 @@ const REQUEST_DEADLINE_MS = 10_000;
 /** A free port can be taken by somebody else before influxd binds it. */
 const PORT_ATTEMPTS = 3;
 
-const running = new Set<ChildProcess>();
 let hooked = false;
 let announced = false;
 
 export async function startInfluxd(options: InfluxdOptions = {}): Promise<TestInfluxd> {
   const program = findInfluxd();
-  endAllAtExit();
+  exitOnTerm();
   const picksPorts = options.httpPort === undefined || options.snapshotPort === undefined;
   for (let attempt = 1; ; attempt += 1) {
     const temporary = options.dir === undefined ? await temporaryDirectory('influxd') : undefined;
@@ -182,9 +182,8 @@ class InfluxdProcess implements TestInfluxd {
     });
     await log.close();
     this.child = child;
-    running.add(child);
+    killAtExit(child);
     child.once('exit', () => {
-      running.delete(child);
       if (this.child === child) this.child = undefined;
     });
     try {
@@ -324,12 +323,9 @@ function hasExited(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-/** No influxd outlives the test run, however it ends; before its directory goes, because hooks run in their order. */
-function endAllAtExit(): void {
+/** Without a listener SIGTERM would end this process at once, and nothing would be killed at its exit. */
+function exitOnTerm(): void {
   if (hooked) return;
   hooked = true;
-  process.on('exit', () => {
-    for (const each of running) each.kill('SIGKILL');
-  });
   process.once('SIGTERM', () => process.exit(143));
 }

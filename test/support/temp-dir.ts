@@ -1,8 +1,8 @@
 // Makes temporary directories for tests, and removes what a failed test left behind when the process ends.
-import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { keepAtExit, removeAtExit } from './at-exit.js';
 
 export interface TemporaryDirectory {
   readonly path: string;
@@ -10,20 +10,14 @@ export interface TemporaryDirectory {
   remove(): Promise<void>;
 }
 
-/** What still exists; the process's exit removes it. One listener for all, because Node warns of more than ten. */
-const existing = new Set<string>();
-process.on('exit', () => {
-  for (const path of existing) rmSync(path, { recursive: true, force: true });
-});
-
 /** A new, empty directory below the system's temporary directory. It also goes away when the process exits. */
 export async function temporaryDirectory(prefix: string): Promise<TemporaryDirectory> {
   const path = await mkdtemp(join(tmpdir(), `clusterflux-${prefix}-`));
-  existing.add(path);
+  removeAtExit(path);
   return {
     path,
     remove: async () => {
-      existing.delete(path);
+      keepAtExit(path);
       await rm(path, { recursive: true, force: true, maxRetries: 3 });
     },
   };

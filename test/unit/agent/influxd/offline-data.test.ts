@@ -109,13 +109,13 @@ describe('the content of an offline write', () => {
     ]);
   });
 
-  it('is a fresh file for a new server: schema alone, Index 2, a ClusterID of its own', () => {
+  it('is a fresh file for a new server: schema alone, Term 1, Index 2, a ClusterID of its own', () => {
     const [a, b] = [
       offlineData(undefined, TARGET, { diskShardIds: [] }),
       offlineData(undefined, TARGET, { diskShardIds: [] }),
     ];
     expect(sameSchema(readSchema(a), TARGET)).to.equal(true);
-    expect([a.Term, a.Index, a.MaxShardID]).to.deep.equal([0n, 2n, 0n]);
+    expect([a.Term, a.Index, a.MaxShardID]).to.deep.equal([1n, 2n, 0n]);
     expect(a.ClusterID).not.to.equal(b.ClusterID);
     expect(a.ClusterID > 0n && a.ClusterID < 2n ** 63n).to.equal(true);
   });

@@ -1,7 +1,8 @@
 // The way of one call: retries, endpoints in turn, deadlines, and an abort that ends it at once.
 import { expect } from 'chai';
-import type { ManagerCall } from '../../../../agent/manager-api/manager-client.js';
-import { ATTEMPTS, ManagerClient } from '../../../../agent/manager-api/manager-client.js';
+import type { ManagerCall } from '../../../../agent/manager-api/call-attempts.js';
+import { ATTEMPTS } from '../../../../agent/manager-api/call-attempts.js';
+import { ManagerClient } from '../../../../agent/manager-api/manager-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { errorOf } from './errors.js';
 import type { ScriptedServer } from './scripted-server.js';

@@ -37,6 +37,8 @@ describe('the status of an agent', () => {
   it('is ready when registered, in step, and influxd answers', () => {
     expect(isReady()).to.equal(false);
     status.noteInfluxd('1.6.7');
+    expect(status.readiness().detail).to.include('first look');
+    status.noteReport(report({ inStep: false, outcome: 'waiting', sentence: 'nobody' }));
     expect(status.readiness().detail).to.include('not registered');
     status.noteStanding(MEMBER);
     status.noteReport(report({ inStep: false, outcome: 'waiting', sentence: 'no manager' }));
@@ -47,6 +49,7 @@ describe('the status of an agent', () => {
 
   it('is ready without a manager once the timeout is over, and never without influxd', async () => {
     status.noteInfluxd('1.6.7');
+    status.noteReport(report({ inStep: false, outcome: 'waiting' }));
     await clock.advance(9_999);
     expect(isReady()).to.equal(false);
     await clock.advance(1);

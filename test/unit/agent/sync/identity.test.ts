@@ -129,6 +129,40 @@ describe('traces on which a simpler reconciler loses data', () => {
     }
   });
 
+  it('a database that was dropped here is re-created there before the drop is shared', async () => {
+    const all = await stage('present');
+    all.ghost.drop(all.b, 'x');
+    all.ghost.drop(all.a, 'x');
+    await all.a.tick();
+    all.ghost.create(all.a, 'x');
+    await all.a.tick();
+    await all.b.tick();
+    await endsWell(all, 'x is there');
+    expect(all.a.influx.disk.size, 'the new points').to.equal(1);
+  });
+
+  it('the agent saw the drop and died before it shared it, and the user has re-created the database', async () => {
+    const all = await stage('present');
+    all.ghost.drop(all.a, 'x');
+    for (let step = 1; step <= 4; step += 1) await all.a.tickAndDie(step, true);
+    all.ghost.create(all.a, 'x');
+    await endsWell(all, 'x is there');
+    expect(all.a.influx.disk.size, 'the new points').to.equal(1);
+    expect(all.b.influx.disk.size, 'the old points of the other node').to.equal(0);
+  });
+
+  it('nothing is dropped here while no manager can be asked whether it is still to be dropped', async () => {
+    const all = await stage('present');
+    all.ghost.drop(all.a, 'x');
+    await all.a.tick();
+    await all.b.remoteView.refresh(new AbortController().signal);
+    all.cluster.manager.setAvailable(false);
+    expect((await all.b.tick()).outcome).to.equal('waiting');
+    expect(all.b.lines).not.to.deep.equal([]);
+    all.cluster.manager.setAvailable(true);
+    await endsWell(all, 'x is gone');
+  });
+
   it('a drop that was noted and not yet made is not made after the user changed his mind', async () => {
     const all = await stage('present');
     all.ghost.drop(all.a, 'x');
@@ -149,6 +183,7 @@ describe('traces on which a simpler reconciler loses data', () => {
 
 type Act =
   | { do: 'create' | 'drop'; node: number; database: string; during: string | undefined }
+  | { do: 'write'; node: number; database: string }
   | { do: 'tick'; node: number }
   | { do: 'die'; node: number; step: number; takesEffect: boolean }
   | { do: 'lose-reply'; node: number };
@@ -164,6 +199,14 @@ const act: fc.Arbitrary<Act> = fc.oneof(
       node,
       database: fc.constantFrom('x', 'y'),
       during,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('write' as const),
+      node,
+      database: fc.constantFrom('x', 'y'),
     }),
   },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('tick' as const), node }) },
@@ -190,6 +233,11 @@ async function perform(cluster: SimulatedCluster, ghost: IdentityGhost, each: Ac
       else target.once(each.during, action);
       return;
     }
+    case 'write':
+      if (target.influx.data.Databases.some(({ Name }) => Name === each.database)) {
+        target.influx.write(each.database, undefined, 0n);
+      }
+      return;
     case 'tick':
       await target.tick();
       return;

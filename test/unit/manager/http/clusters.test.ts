@@ -23,7 +23,10 @@ describe('manager clusters API', () => {
     });
   const remove = async (query: string) => {
     const answer = await manager.app.inject({ method: 'DELETE', url: `/clusters/c${query}` });
-    return { status: answer.statusCode, code: answer.payload && answer.json<{ code: string }>().code };
+    return {
+      status: answer.statusCode,
+      code: answer.payload && answer.json<{ code: string }>().code,
+    };
   };
 
   describe('clusters', () => {
@@ -109,7 +112,9 @@ describe('manager clusters API', () => {
         'user alice: password changed',
       ]);
       expect((await get('/clusters/c/diff?from=0&to=1')).status).to.equal(200);
-      expect((await get('/clusters/c/diff?from=1&to=7')).body['code']).to.equal('version-not-found');
+      expect((await get('/clusters/c/diff?from=1&to=7')).body['code']).to.equal(
+        'version-not-found',
+      );
       expect((await get('/clusters/c/diff')).body['code']).to.equal('version-invalid');
       expect((await get('/clusters/c/diff?from=x')).body['code']).to.equal('version-invalid');
     });
@@ -131,6 +136,7 @@ describe('manager clusters API', () => {
     it('is alive and ready while the store answers, and not ready when it drains', async () => {
       for (const url of ['/healthz', '/livez', '/readyz']) {
         expect((await get(url)).status, url).to.equal(200);
+        expect((await manager.app.inject({ method: 'HEAD', url })).statusCode, url).to.equal(200);
       }
       manager.drain();
       expect((await get('/readyz')).status).to.equal(503);
@@ -155,7 +161,11 @@ describe('manager clusters API', () => {
       const unknown = await get('/nope/x');
       expect(unknown.status).to.equal(404);
       expect(unknown.body).to.include({ code: 'route-not-found', title: 'Not Found' });
-      const wrong = await manager.app.inject({ method: 'PATCH', url: '/nodes/c', payload: '{oops' });
+      const wrong = await manager.app.inject({
+        method: 'PATCH',
+        url: '/nodes/c',
+        payload: '{oops',
+      });
       expect(wrong.statusCode).to.equal(405);
       expect(wrong.headers['allow']).to.equal('GET, POST');
       expect(wrong.json()).to.include({ code: 'route-not-found', status: 405 });

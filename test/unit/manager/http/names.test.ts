@@ -29,7 +29,7 @@ describe('cluster names', () => {
     '.hidden',
     '?x=1&y#z',
     'a+b',
-    "quote'\"\\",
+    'quote\'"\\',
     ':id',
     '*',
     '__proto__',
@@ -43,7 +43,9 @@ describe('cluster names', () => {
       expect(registered.statusCode).to.equal(201);
       expect(registered.json()).to.include({ cluster: name });
       const nodes = await manager.app.inject({ url: `/nodes/${path}` });
-      expect(nodes.json<{ cluster: string }[]>().map(({ cluster }) => cluster)).to.deep.equal([name]);
+      expect(nodes.json<{ cluster: string }[]>().map(({ cluster }) => cluster)).to.deep.equal([
+        name,
+      ]);
       const written = await manager.app.inject({
         method: 'PUT',
         url: `/clusters/${path}/versions/0`,

@@ -39,7 +39,7 @@ describe('manager nodes API', () => {
     });
     return {
       status: answer.statusCode,
-      body: (answer.payload === '' ? {} : answer.json()) as Record<string, unknown>,
+      body: answer.payload === '' ? {} : answer.json(),
     };
   };
   const register = (body: object = {}, cluster = 'c') => ask('POST', `/nodes/${cluster}`, body);
@@ -134,7 +134,12 @@ describe('manager nodes API', () => {
       await register(agent('s1', { influxd }));
       const second = await register(agent('x1', { uid: 'uid-2', influxd }), 'other');
       expect(second.status).to.equal(409);
-      expect(second.body).to.include({ code: 'influxd-in-use', cluster: 'c', id: 1, hostname: 'h' });
+      expect(second.body).to.include({
+        code: 'influxd-in-use',
+        cluster: 'c',
+        id: 1,
+        hostname: 'h',
+      });
       await clock.advance(16_000);
       const later = () => register(agent('x1', { uid: 'uid-2', influxd }), 'other');
       await eventually(async () => (await later()).status === 201);
@@ -168,11 +173,17 @@ describe('manager nodes API', () => {
         expect(answer.statusCode).to.equal(201);
       }
       expect((await node(1)).hostname).to.equal('curl');
-      expect((await manager.app.inject({ method: 'POST', url: '/nodes/c' })).statusCode).to.equal(201);
+      expect((await manager.app.inject({ method: 'POST', url: '/nodes/c' })).statusCode).to.equal(
+        201,
+      );
     });
 
     it('refuses a body that is not JSON', async () => {
-      const answer = await manager.app.inject({ method: 'POST', url: '/nodes/c', payload: '{oops' });
+      const answer = await manager.app.inject({
+        method: 'POST',
+        url: '/nodes/c',
+        payload: '{oops',
+      });
       expect(answer.statusCode).to.equal(400);
       expect(answer.json()).to.include({ code: 'body-invalid' });
     });

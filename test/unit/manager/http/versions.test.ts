@@ -29,14 +29,17 @@ describe('manager versions API', () => {
       url: `/clusters/${cluster}/versions/${version}`,
       payload: body,
       headers,
-    }) as Promise<Answer>;
+    });
 
   const read = (
     version: number,
     headers: Record<string, string> = {},
     query = '?wait=0s',
   ): Promise<Answer> =>
-    manager.app.inject({ url: `/clusters/c/versions/${version}${query}`, headers }) as Promise<Answer>;
+    manager.app.inject({
+      url: `/clusters/c/versions/${version}${query}`,
+      headers,
+    });
 
   const codeOf = ({ payload }: Answer): string => (JSON.parse(payload) as { code: string }).code;
 
@@ -141,6 +144,7 @@ describe('manager versions API', () => {
         { 'if-match': 'x' },
         { 'x-clusterflux-node': '-1' },
         { 'idempotency-key': 'a\tb' },
+        { 'if-match': `"00000000-0000-0000-0000-000000000000.7.${'0'.repeat(64)}"` },
       ]) {
         const answer = await write(0, snapshotWith('a'), headers);
         expect(answer.statusCode, JSON.stringify(headers)).to.equal(400);

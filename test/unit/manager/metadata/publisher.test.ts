@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { parseTag } from '../../../../shared/api/version-tag.js';
-import { digestOf } from '../../../../manager/metadata/draft.js';
+import { nextDigest } from '../../../../shared/meta/digest.js';
 import type { WriteOutcome } from '../../../../manager/metadata/publisher.js';
 import { MemoryStore } from '../../../../manager/store/memory/memory-store.js';
 import type { Store } from '../../../../manager/store/port.js';
@@ -55,7 +55,7 @@ describe('publisher', () => {
     const services = servicesOver(store);
     await write(services, 0, snapshotWith('a'));
     const second = await write(services, 1, snapshotWith('b'));
-    const digest = digestOf(digestOf('', snapshotWith('a')), snapshotWith('b'));
+    const digest = nextDigest(nextDigest(undefined, snapshotWith('a')), snapshotWith('b'));
     expect(second).to.have.nested.property('tag.digest', digest);
     services.views.close();
   });
@@ -146,7 +146,7 @@ describe('publisher', () => {
             writers.map(async ({ manager, writes }, writer) => {
               const services = managers[manager]!;
               let version = 0;
-              for (let count = 0; count < writes; ) {
+              for (let count = 0; count < writes;) {
                 const outcome = await write(services, version, snapshotWith(`w${writer}-${count}`));
                 if (outcome.kind === 'accepted') {
                   won.push(outcome.tag.version);
