@@ -9,6 +9,7 @@ import type { BuildInfo } from '../shared/lifecycle/build-info.js';
 import { systemClock } from '../shared/lifecycle/clock.js';
 import type { Logger } from '../shared/log/logger.js';
 import { encodeSnapshot } from '../shared/meta/codec.js';
+import { metaWriterOf } from './commands/meta-writer-of.js';
 import { openMetaBackups } from './influxd/meta-backups.js';
 import { Availability } from './manager-api/availability.js';
 import { createHttpManagerApi } from './manager-api/http-manager-api.js';
@@ -24,6 +25,7 @@ import { ControlServer } from './status/control-server.js';
 import { InfluxdProbe } from './status/influxd-probe.js';
 import { createAgentMetrics } from './status/metrics.js';
 import { syncOnce } from './status/sync-once.js';
+import { OfflineApplier } from './sync/apply-offline.js';
 import { SyncLoop } from './sync/loop.js';
 import { SyncReconciler } from './sync/reconciler.js';
 import { RemoteView } from './sync/remote-view.js';
@@ -78,6 +80,10 @@ export function assemble(
       api,
       remoteView,
       control: influxd,
+      // Only a command asks for an offline tick, and only with --offline: a person has said that influxd is stopped.
+      offline: new OfflineApplier(metaWriterOf(config, { assumeStopped: true }), () =>
+        clock.nowMs(),
+      ),
       nodeId: () => membership.nodeId,
       logger,
       nowMs: () => clock.nowMs(),

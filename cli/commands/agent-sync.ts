@@ -1,11 +1,12 @@
 // agent sync: one reconciliation and out; for cron lines, init steps and people. Idempotent.
 import type { Command } from 'commander';
+import type { SyncOptions } from '../../agent/commands/sync.js';
 import type { TickMode, TickReport } from '../../agent/sync/port.js';
 import { parseDuration } from '../../shared/config/units.js';
 import { AppError, messageOf } from '../../shared/errors/app-error.js';
 import { print, say, type Context } from '../context.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
-import { runOneOff, type RunSync } from './agent-one-off.js';
+import { runOneOff } from './agent-one-off.js';
 
 interface SyncFlags {
   readonly push?: true;
@@ -20,7 +21,7 @@ interface SyncFlags {
 export async function agentSync(
   context: Context,
   command: Command,
-  runSync: RunSync,
+  runSync: (options: SyncOptions) => Promise<TickReport>,
 ): Promise<number> {
   const flags = command.opts<SyncFlags>();
   const mode = modeOf(flags);
@@ -64,7 +65,7 @@ function exitCodeFor({ outcome }: TickReport): number {
     case 'waiting':
       return EXIT.timeout;
     case 'blocked':
-      return EXIT.conflict;
+      return EXIT.unhealthy;
     case 'failed':
       return EXIT.failed;
   }

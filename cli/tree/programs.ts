@@ -1,6 +1,7 @@
 // manager and agent: without a verb they run the program.
 import type { Command } from 'commander';
 import { addConfigFlags, AGENT_FLAGS, MANAGER_FLAGS } from '../config-flags.js';
+import { addAgentOneOffs } from './agent-one-offs.js';
 import type { Action, Binder } from './binder.js';
 
 const READY_FILE = ['--ready-file <file>', 'written once it is ready, removed on stop'] as const;
@@ -21,4 +22,5 @@ export function addPrograms(program: Command, on: Binder): void {
   const agentExample = 'clusterflux agent --cluster plant --endpoints http://manager:8000';
   on(agent, agentExample, runAgent);
   on(agent.command('run').description('the same as no verb'), agentExample, runAgent);
+  addAgentOneOffs(agent, on);
 }

@@ -2,8 +2,10 @@
 import { expect } from 'chai';
 import { keyOf, type ObjectName, type SchemaObject } from '../../shared/meta/model.js';
 import type { TestCluster } from '../support/cluster.js';
+import type { ClusterNode } from '../support/cluster-node.js';
 import type { ConvergedOptions } from '../support/converged.js';
 import { useCluster } from '../support/cluster-suite.js';
+import { eventually } from '../support/eventually.js';
 
 const HOUR_NS = 3_600_000_000_000n;
 const DAY_NS = 24n * HOUR_NS;
@@ -133,12 +135,10 @@ describe('a change of metadata on any node', function () {
   it('shows a user whose hash no statement can set as pending, and brings its drop', async () => {
     const [first, ...others] = cluster().nodes;
     await first!.influxd.query(`CREATE USER "pending" WITH PASSWORD 'secret'`);
+    const isShown = async (node: ClusterNode) =>
+      (await node.status()).pending.some(({ object }) => object === 'user pending');
+    await Promise.all(others.map((node) => eventually(() => isShown(node))));
     await cluster().converged({ except: ['user'] });
-    for (const node of others) {
-      expect((await node.status()).pending.map(({ object }) => object)).to.deep.equal([
-        'user pending',
-      ]);
-    }
     await first!.influxd.query('DROP USER "pending"');
     await cluster().converged();
     for (const node of others) expect((await node.status()).pending).to.deep.equal([]);

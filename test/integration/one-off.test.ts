@@ -315,6 +315,30 @@ describe('one-off commands beside a real influxd', function () {
     expect(await b.sync()).to.include({ outcome: 'no-action' });
   });
 
+  it('lets a running agent write meta.db, and that agent takes it over when influxd is started', async () => {
+    await sharedNode();
+    const b = await node();
+    const agent = await startAgent(b);
+    const before = await b.sync(OFFLINE);
+    expect(before).to.include({ outcome: 'blocked' });
+    expect(before.sentence).to.match(/only while influxd is stopped/);
+    await b.influxd.stop();
+    const report = await b.sync(OFFLINE, 5_000);
+    expect(
+      report.steps.map(({ text }) => text),
+      report.sentence,
+    ).to.include('user ann: created here');
+    await b.influxd.start();
+    expect(await b.influxd.names('SHOW USERS')).to.have.members(['ann', 'bob']);
+    await eventually(async () => {
+      const { body } = await agent.get('/status');
+      expect(body).to.include({ 'in-step': true });
+      expect(body['pending']).to.deep.equal([]);
+    });
+    expect(await b.sync()).to.include({ outcome: 'no-action' });
+    expect(await version()).to.equal(1);
+  });
+
   it('puts a kept meta.db back over a fresh one beside old shards, and the points are found again', async () => {
     const [a, b] = [await sharedNode(), await node()];
     await b.influxd.query('CREATE DATABASE "one"; CREATE DATABASE "two"');

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { Command } from 'commander';
 import { EventEmitter } from 'node:events';
 import { Writable } from 'node:stream';
+import type { RestoreOptions } from '../../../agent/commands/restore.js';
 import type { TickMode, TickReport } from '../../../agent/sync/port.js';
 import { agentRejoin } from '../../../cli/commands/agent-rejoin.js';
 import { agentRestore } from '../../../cli/commands/agent-restore.js';
@@ -75,7 +76,7 @@ describe('the one-off commands of the agent', () => {
     ['no-action', 0],
     ['changed', 0],
     ['failed', 1],
-    ['blocked', 5],
+    ['blocked', 3],
     ['waiting', 8],
   ];
   for (const [outcome, exitCode] of exits) {
@@ -144,6 +145,20 @@ describe('the one-off commands of the agent', () => {
     expect(
       await sync({ bestEffort: true }, aborted).code.catch((error: unknown) => error),
     ).to.equal(aborted);
+  });
+
+  it('restore does nothing before it is told --yes, and shows what it is about to do', async () => {
+    const confirmed: (boolean | undefined)[] = [];
+    const restore = async ({ confirm }: RestoreOptions) => {
+      confirmed.push(await confirm?.('a.db will be put in place'));
+      return { sentence: 'done' };
+    };
+    const command = new Command();
+    await agentRestore(context, command, undefined, restore);
+    command.setOptionValue('yes', true);
+    await agentRestore(context, command, undefined, restore);
+    expect(confirmed).to.deep.equal([undefined, true]);
+    expect(stderr.text).to.equal('a.db will be put in place\n');
   });
 
   it('restore and rejoin print their sentence', async () => {
