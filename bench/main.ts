@@ -20,20 +20,30 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => process.exit(130));
 }
 
+const USAGE = 'usage: main.ts [--write] [--scale 0.1] [name …]';
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { write: { type: 'boolean', default: false }, scale: { type: 'string', default: '1' } },
 });
 const scale = Number(values.scale);
 const names = positionals.length === 0 ? Object.keys(BENCHES) : positionals;
-const unknown = names.find((name) => BENCHES[name] === undefined);
-if (unknown !== undefined) {
-  throw new Error(`no benchmark ${unknown}; there are ${Object.keys(BENCHES).join(', ')}`);
+const fault = faultOf();
+if (fault === undefined) {
+  for (const name of names) await run(name, BENCHES[name] as Bench);
+} else {
+  console.error(`${fault}; ${USAGE}`);
+  process.exitCode = 2;
 }
-if (!(scale > 0 && scale <= 1)) throw new Error('--scale is above 0 and at most 1');
-if (values.write && scale !== 1) throw new Error('--write is for figures at full scale');
 
-for (const name of names) await run(name, BENCHES[name] as Bench);
+function faultOf(): string | undefined {
+  const unknown = names.find((name) => BENCHES[name] === undefined);
+  if (unknown !== undefined) {
+    return `no benchmark ${unknown}; there are ${Object.keys(BENCHES).join(', ')}`;
+  }
+  if (!(scale > 0 && scale <= 1)) return '--scale is above 0 and at most 1';
+  return values.write && scale !== 1 ? '--write is for figures at full scale' : undefined;
+}
 
 async function run(name: string, bench: Bench): Promise<void> {
   const where = surroundings(name);

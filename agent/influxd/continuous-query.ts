@@ -19,15 +19,19 @@ export function readQueryHead(text: string): QueryHead | undefined {
   return { name: unquote(match[1] ?? ''), database: unquote(match[2] ?? '') };
 }
 
+/** What tells statements apart, and what can hide that: quoted text first, because the rest has no meaning within it. */
+const MARKS = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|;|\/|--/gs;
+
 /**
- * False where the text could hold a second statement. A semicolon inside quotes is fine; where there is also a slash or a
- * comment sign (regular expressions and comments can hide quotes) any semicolon is doubted.
+ * False where the text could hold a second statement. A semicolon inside quotes is fine; after a slash or a comment sign
+ * outside of quotes (regular expressions and comments can hide quotes) any semicolon is doubted.
  */
 export function isSingleStatement(text: string): boolean {
-  if (!text.includes(';')) return true;
-  if (text.includes('/') || text.includes('--')) return false;
-  const outside = text.replace(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/gs, '');
-  return !outside.includes(';');
+  for (const { 0: mark, index } of text.matchAll(MARKS)) {
+    if (mark === ';') return false;
+    if (mark === '/' || mark === '--') return !text.slice(index).includes(';');
+  }
+  return true;
 }
 
 /** The name that an identifier stands for, quoted or bare. */

@@ -10,7 +10,7 @@ import type { OfflineApplier } from './apply-offline.js';
 import { Attempts } from './attempts.js';
 import { withMoves } from './base.js';
 import type { BaseStore } from './base-store.js';
-import { MemoryBaseStore } from './base-store.js';
+import { MemoryBaseStore, TickStore } from './base-store.js';
 import type { Evidence } from './evidence.js';
 import { findSuspects, judge } from './evidence.js';
 import type { JoinerDeps } from './joiner.js';
@@ -89,7 +89,8 @@ export class SyncReconciler implements Reconciler {
   }
 
   private async run(mode: TickMode, signal: AbortSignal): Promise<TickReport> {
-    const store = mode.dryRun ? new MemoryBaseStore(this.deps.store.state) : this.deps.store;
+    const { store: base } = this.deps;
+    const store = new TickStore(mode.dryRun ? new MemoryBaseStore(base.state) : base);
     const settled = await settleNote(store, {
       ...this.deps,
       observe: () => this.observeLocal(mode, signal),
@@ -106,7 +107,7 @@ export class SyncReconciler implements Reconciler {
     const planned = this.plan(view, evidence);
     if (mode.dryRun) return this.dryRun(planned, remote);
     const joined = store.state.joining;
-    if (!isWrittenByUs(view)) await noteView(planned, view, unsettledBy(planned, evidence));
+    if (!isWrittenByUs(view)) noteView(planned, view, unsettledBy(planned, evidence));
     return this.act(planned, view, joined);
   }
 
@@ -191,6 +192,7 @@ export class SyncReconciler implements Reconciler {
     const pushed = await this.push(planned, view);
     if (pushed === 'lost') return this.again('another node wrote at the same time');
     const applied = await this.apply(planned, view);
+    await view.store.flush();
     const steps = [...pushed.steps, ...applied.steps];
     const pending = [...planned.pending, ...pushed.pending, ...applied.pending];
     const isQuiet = steps.length === 0 && !applied.hasMoved && !planned.isAgainOwed;

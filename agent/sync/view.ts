@@ -5,7 +5,7 @@ import type { Lineage } from '../../shared/meta/lineage.js';
 import type { ObjectKey } from '../../shared/meta/model.js';
 import type { BaseRecord, LineageStep, Move } from './base.js';
 import { lineageStep, withoutSuccessors } from './base.js';
-import type { BaseStore } from './base-store.js';
+import type { TickStore } from './base-store.js';
 import type { Evidence } from './evidence.js';
 import type { LocalState } from './observe.js';
 import type { Plan } from './plan-types.js';
@@ -17,7 +17,7 @@ export interface View {
   readonly mode: TickMode;
   readonly signal: AbortSignal;
   /** The real one; a copy in memory for a dry run. */
-  readonly store: BaseStore;
+  readonly store: TickStore;
   readonly local: LocalState;
   readonly remote: RemoteState;
 }
@@ -34,11 +34,11 @@ export function writtenMoves({ store }: Pick<View, 'store'>): readonly Move[] {
 }
 
 /** What is in line moves, the lineage is noted, and a join that was planned in both directions is over. */
-export async function noteView(
+export function noteView(
   planned: Plan,
   { store, local, remote, mode }: View,
   unsettled: ReadonlySet<ObjectKey>,
-): Promise<void> {
+): void {
   const { joining, tag, entries } = store.state;
   const lineage = withoutSuccessors(store.state.lineage, entries, planned.moves);
   const records: BaseRecord[] = [];
@@ -51,7 +51,7 @@ export async function noteView(
   if (joining !== undefined && local.source !== 'none' && mode.push && mode.pull) {
     records.push({ record: 'joined' });
   }
-  if (records.length > 0) await store.append(records);
+  store.defer(records);
 }
 
 /** Suspects that this plan's own moves do not settle. */

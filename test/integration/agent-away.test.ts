@@ -37,7 +37,7 @@ describe('an agent that is away', function () {
       expect(policies?.series?.[0]?.values?.[0]).to.deep.equal([
         'autogen',
         '240h0m0s',
-        '24h0m0s',
+        '168h0m0s',
         3,
         true,
       ]);

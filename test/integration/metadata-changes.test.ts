@@ -2,10 +2,7 @@
 import { expect } from 'chai';
 import { keyOf, type ObjectName, type SchemaObject } from '../../shared/meta/model.js';
 import type { TestCluster } from '../support/cluster.js';
-import type { ClusterNode } from '../support/cluster-node.js';
-import type { ConvergedOptions } from '../support/converged.js';
 import { useCluster } from '../support/cluster-suite.js';
-import { eventually } from '../support/eventually.js';
 
 const HOUR_NS = 3_600_000_000_000n;
 const DAY_NS = 24n * HOUR_NS;
@@ -41,8 +38,6 @@ describe('a change of metadata on any node', function () {
     kind: 'policy',
     path: [`database ${i}`, 'first'],
   });
-  const user = (i: number): ObjectName => ({ kind: 'user', path: [`user ${i}`] });
-  const privilege = (i: number): ObjectName => ({ kind: 'privilege', path: [`user ${i}`, 'base'] });
 
   it('brings databases and their first policies, and takes them away', async () => {
     await live([
@@ -132,59 +127,6 @@ describe('a change of metadata on any node', function () {
     ]);
   });
 
-  it('shows a user whose hash no statement can set as pending, and brings its drop', async () => {
-    const [first, ...others] = cluster().nodes;
-    await first!.influxd.query(`CREATE USER "pending" WITH PASSWORD 'secret'`);
-    const isShown = async (node: ClusterNode) =>
-      (await node.status()).pending.some(({ object }) => object === 'user pending');
-    await Promise.all(others.map((node) => eventually(() => isShown(node))));
-    await cluster().converged({ except: ['user'] });
-    await first!.influxd.query('DROP USER "pending"');
-    await cluster().converged();
-    for (const node of others) expect((await node.status()).pending).to.deep.equal([]);
-  });
-
-  it('brings privileges and the administrator flag of users that every node has', async () => {
-    // What the agent recommends: the same user with the same password on each node. Each has a salt of its own.
-    await Promise.all(
-      cluster().nodes.map(async ({ influxd }) => {
-        for (const i of [0, 1, 2])
-          await influxd.query(`CREATE USER "user ${i}" WITH PASSWORD 'same'`);
-      }),
-    );
-    const options: ConvergedOptions = { withoutHashes: true };
-    await cluster().converged(options);
-    const steps: Step[] = [
-      {
-        run: (i) => [`GRANT READ ON "base" TO "user ${i}"`],
-        object: privilege,
-        leaves: () => ({ level: 1 }),
-      },
-      {
-        run: (i) => [`GRANT ALL ON "base" TO "user ${i}"`],
-        object: privilege,
-        leaves: () => ({ level: 3 }),
-      },
-      {
-        run: (i) => [`GRANT ALL PRIVILEGES TO "user ${i}"`],
-        object: user,
-        leaves: () => ({ admin: true }),
-      },
-      {
-        run: (i) => [`REVOKE ALL ON "base" FROM "user ${i}"`],
-        object: privilege,
-        leaves: undefined,
-      },
-      {
-        run: (i) => [`REVOKE ALL PRIVILEGES FROM "user ${i}"`],
-        object: user,
-        leaves: () => ({ admin: false }),
-      },
-      { run: (i) => [`DROP USER "user ${i}"`], object: user, leaves: undefined },
-    ];
-    await live(steps, options);
-  });
-
   it('keeps a re-created database apart from the one before, points included', async () => {
     const [one, two] = cluster().nodes;
     await one!.influxd.query('CREATE DATABASE "again"');
@@ -213,7 +155,7 @@ describe('a change of metadata on any node', function () {
   });
 
   /** Step p of object i is run on node (i + p) mod 3, all objects at once; after each step all nodes have what it left. */
-  async function live(steps: readonly Step[], options: ConvergedOptions = {}): Promise<void> {
+  async function live(steps: readonly Step[]): Promise<void> {
     const { nodes } = cluster();
     for (const [p, { run, object, leaves }] of steps.entries()) {
       await Promise.all(
@@ -222,7 +164,7 @@ describe('a change of metadata on any node', function () {
           for (const statement of run(i)) await influxd.query(statement);
         }),
       );
-      await cluster().converged(options);
+      await cluster().converged();
       for (const node of nodes) {
         const schema = await node.schema();
         for (const i of nodes.keys()) {

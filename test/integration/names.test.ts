@@ -20,7 +20,7 @@ const DIRECTORY_NAMES = [
   "'; DROP DATABASE x --",
   '-- comment',
   '$1 ${x} `y`',
-  '<b>&amp;</b>',
+  '<b>&amp;<i>',
   '["json"]',
   '~!@#^*()+|{}:?',
 ];

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanEnvironment } from './command.js';
+import { freePort } from './free-port.js';
 import { Program, type Ended } from './program.js';
 import { mergeConfig, renderToml, type ConfigTable } from './toml.js';
 
@@ -20,7 +21,7 @@ export class ClusterManager {
   readonly name: string;
   readonly configFile: string;
   private readonly program: Program;
-  private address = '127.0.0.1:0';
+  private port = 0;
 
   constructor(private readonly place: MemberPlace) {
     const { dir, launcher, detached } = place;
@@ -41,7 +42,7 @@ export class ClusterManager {
 
   /** The port is the same after a restart. */
   get url(): string {
-    return `http://${this.address}`;
+    return `http://127.0.0.1:${this.port}`;
   }
 
   get pid(): number | undefined {
@@ -50,15 +51,15 @@ export class ClusterManager {
 
   /** Again, on the same port and data, where it has been stopped. */
   async start(): Promise<void> {
+    if (this.port === 0) this.port = await freePort();
     const config = mergeConfig(this.place.config, {
       manager: {
-        'bind-address': this.address,
+        'bind-address': `127.0.0.1:${this.port}`,
         'data-dir': join(this.place.dataDir, this.name),
       },
     });
     await writeFile(this.configFile, renderToml(config));
-    const ready = await this.program.start();
-    this.address = String(ready['manager']).replace('http://', '');
+    await this.program.start();
   }
 
   stop(): Promise<Ended | undefined> {
