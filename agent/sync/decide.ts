@@ -1,5 +1,5 @@
 // What to do about one named object: a pure function of its base, its local and its remote state. The rules are those of
-// docs/design.md, "The reconciler"; each odd-looking one stands against a loss that was found by an exhaustive model.
+// docs/sync.md, "Decisions"; each odd-looking one stands against a loss that was found by an exhaustive model.
 import type { SchemaObject } from '../../shared/meta/model.js';
 import { sameValue } from '../../shared/meta/model.js';
 import type { BaseEntry, RemoteSide } from './base.js';

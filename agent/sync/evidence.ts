@@ -49,17 +49,18 @@ export function findSuspects(options: {
   return { dropped, recreated };
 }
 
-/** Judges suspects by the shards that influxd has loaded; `loaded` is undefined where influxd is not running. */
-export function judge(suspects: Suspects, loaded: ReadonlySet<string> | undefined): Evidence {
-  const stillLoaded = (shards: readonly string[]) => shards.find((id) => loaded?.has(id));
+/** Judges suspects by the shards that influxd has loaded; a text says why they could not be asked for. */
+export function judge(suspects: Suspects, shards: ReadonlySet<string> | string): Evidence {
+  const loaded = typeof shards === 'string' ? undefined : shards;
+  const stillLoaded = (known: readonly string[]) => known.find((id) => loaded?.has(id));
   const recreated = [...suspects.recreated].filter(
-    ([, shards]) => loaded !== undefined && stillLoaded(shards) === undefined,
+    ([, known]) => loaded !== undefined && stillLoaded(known) === undefined,
   );
   return {
     suspects: new Set([...suspects.dropped.keys(), ...suspects.recreated.keys()]),
     recreated: new Set(recreated.map(([key]) => key)),
     whyUnproven: (key) => {
-      if (loaded === undefined) return 'influxd is not running, and a file alone proves no drop';
+      if (typeof shards === 'string') return shards;
       const shard = stillLoaded(suspects.dropped.get(key) ?? []);
       return shard === undefined
         ? undefined

@@ -3,6 +3,7 @@
 import type { Logger } from '../../shared/log/logger.js';
 import type { LoadedShard } from '../influxd/port.js';
 import type { ManagerApi } from '../manager-api/port.js';
+import type { Base } from './base.js';
 import { whyBlocked, whyJoin } from './join.js';
 import type { LocalState } from './observe.js';
 import type { RemoteView } from './remote-view.js';
@@ -33,7 +34,7 @@ const PROCEED: JoinOutcome = { kind: 'proceed' };
 export async function joinIfNeeded(view: View, deps: JoinerDeps): Promise<JoinOutcome> {
   const { store, local, remote } = view;
   const why = isWrittenByUs(view) ? undefined : whyJoin(store.state, local, remote);
-  if (why !== undefined) {
+  if (why !== undefined && !hasBegun(store.state)) {
     const doubt = await doubtIncarnation(view, deps);
     if (doubt.kind !== 'proceed') return doubt;
     deps.logger.warn('joining the cluster anew', { reason: why });
@@ -48,6 +49,11 @@ export async function joinIfNeeded(view: View, deps: JoinerDeps): Promise<JoinOu
     };
   }
   return checkShards(view, deps);
+}
+
+/** A join that was begun and is held up: its base is empty already. */
+function hasBegun({ joining, lineage, entries }: Base): boolean {
+  return joining !== undefined && lineage === undefined && entries.size === 0;
 }
 
 /** Two endpoints that name two incarnations are two clusters: nothing is changed on the word of one of them. */

@@ -74,8 +74,7 @@ function createStep(target: SchemaObject, context: LiveContext): LiveStep {
 }
 
 const HASH_REASON = "a password hash can't be set by a statement";
-const HASH_REMEDY =
-  'stop influxd, run `clusterflux agent sync --offline`, start it; or create the user here with the same password';
+const HASH_REMEDY = 'stop influxd, run `clusterflux agent sync --offline`, start it';
 
 /** Its default policy comes with it in one statement, so that no policy of influxd's own making appears. */
 function createDatabaseStep(target: ObjectOf<'database'>, context: LiveContext): LiveStep {

@@ -19,6 +19,9 @@ const POLL_RETRY_MS = 2000;
 /** After a lost swap: long enough that two racing agents part, short against everything else. */
 const LOST_JITTER_MS = 10;
 
+/** The look at what was just done is in nobody's way then: the change is still on its way to the other nodes. */
+const CONFIRM_MS = 25;
+
 export interface SyncLoopDeps {
   readonly cluster: string;
   readonly reconciler: Reconciler;
@@ -96,7 +99,7 @@ export class SyncLoop {
   /** Until something wakes it, or what could not be done is due again. */
   private async rest(report: TickReport, signal: AbortSignal): Promise<void> {
     if (report.outcome === 'changed') {
-      if (report.steps.length > 0) return;
+      if (report.steps.length > 0) return this.restFor(CONFIRM_MS, signal);
       return this.restFor(Math.random() * LOST_JITTER_MS, signal);
     }
     if (report.outcome !== 'no-action') return this.restFor(RETRY_MS, signal);

@@ -12,7 +12,7 @@ export interface PlanInput {
   readonly tombstones: readonly Tombstone[];
   /** Local databases and policies that are provably others than the base's, though they bear the name. */
   readonly recreated: ReadonlySet<ObjectKey>;
-  /** Why a local drop can't be believed yet; undefined where it is proven (design invariant 2). */
+  /** Why a local drop can't be believed yet; undefined where it is proven (docs/sync.md, "Proof"). */
   readonly whyUnproven: (key: ObjectKey) => string | undefined;
   readonly isJoining: boolean;
   /** `pull`: local-only objects of a joining node stay local. */

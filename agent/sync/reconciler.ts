@@ -33,6 +33,13 @@ import {
   writtenMoves,
 } from './view.js';
 
+/** Why the file alone proves no drop. */
+const NO_PROOF = {
+  stopped: 'influxd is not running, and a file alone proves no drop',
+  running:
+    "influxd's backup port (influxdb.snapshot-address) does not answer, and the file alone proves no drop",
+} as const;
+
 const NOT_LOADED = 'meta.db was written, and influxd was not started since; start it';
 
 export interface ReconcilerDeps {
@@ -155,7 +162,7 @@ export class SyncReconciler implements Reconciler {
   }
 
   /** The loaded shards are asked for only where something is gone, or may be another object of the same name. */
-  private async evidence({ store, local, signal }: View): Promise<Evidence> {
+  private async evidence({ store, local, mode, signal }: View): Promise<Evidence> {
     const { entries, lineage } = store.state;
     const suspects = findSuspects({
       entries,
@@ -164,7 +171,8 @@ export class SyncReconciler implements Reconciler {
       now: local.lineage,
       nowMs: this.deps.nowMs(),
     });
-    if (local.source !== 'memory') return judge(suspects, undefined);
+    if (local.source !== 'memory')
+      return judge(suspects, NO_PROOF[mode.offline ? 'stopped' : 'running']);
     if (suspects.dropped.size === 0 && suspects.recreated.size === 0) {
       return judge(suspects, new Set());
     }

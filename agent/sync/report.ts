@@ -44,9 +44,13 @@ function heldItem(key: ObjectKey, reason: HoldReason): HeldItem {
     id,
     object: key,
     why: `${describeKey(key)}: ${holdText(reason)}`,
-    command: 'clusterflux meta approve NODE --keep, or --drop',
+    command: DECIDE,
   };
 }
+
+/** Until there is a command for it, the decision is made by hand; both ways end the hold by themselves. */
+const DECIDE =
+  'to drop it, drop it on this server; to keep it, create it on another node, with which it is then merged';
 
 function holdText(reason: HoldReason): string {
   switch (reason.kind) {

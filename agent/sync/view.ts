@@ -65,9 +65,8 @@ function hasNews({ put, gone, index, content }: LineageStep, known: Lineage | un
   return known?.index !== index || known.content !== content || put.length > 0 || gone.length > 0;
 }
 
-/** A node that last applied a version older than the oldest kept tombstone can't know what was dropped meanwhile. */
+/** A node that last applied a version from before a swept tombstone can't know all that was dropped meanwhile. */
 export function isOlderThanTombstones(tag: VersionTag | undefined, remote: RemoteState): boolean {
-  const oldest = remote.marks.tombstones[0]?.version;
-  if (tag === undefined || oldest === undefined) return false;
-  return tag.incarnation === remote.tag?.incarnation && tag.version < oldest;
+  if (tag === undefined || tag.incarnation !== remote.tag?.incarnation) return false;
+  return tag.version < remote.marks.sweptThrough;
 }

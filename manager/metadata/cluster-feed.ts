@@ -48,6 +48,11 @@ export class ClusterFeed {
     return this.pointer.recent();
   }
 
+  /** What was last heard, at once; undefined also where nothing was heard yet. */
+  get known(): Published | undefined {
+    return this.pointer.current;
+  }
+
   /** Takes a version that this manager has just committed; releases its waiting readers. */
   accept(entry: Entry, content: Content): Published {
     const published = new Published(entry, { keys: this.keys, ...this.deps }, content);

@@ -40,6 +40,8 @@ export interface DraftInput {
   readonly author: Author;
   readonly idempotencyKey: string;
   readonly atMs: number;
+  /** `before` is what the watch told, not what was just read: the transaction must make sure of its content too. */
+  readonly isUnread: boolean;
   /** The snapshot's blob, prepared once for all tries. */
   readonly snapshot: PreparedBlob;
 }
@@ -98,6 +100,16 @@ export async function makeDraft(
       before === undefined
         ? { key: keys.meta, is: 'absent' }
         : { key: keys.meta, is: 'at', modRevision: before.modRevision },
+      // A store that was restored may show the same revision with another content, but not with the same digest.
+      ...(before === undefined || !input.isUnread
+        ? []
+        : [
+            {
+              key: keys.digestOf(before.tag.version),
+              is: 'equal' as const,
+              value: encodeRecord({ digest: before.tag.digest }),
+            },
+          ]),
       { key: keys.writeOf(input.idempotencyKey), is: 'absent' },
       ...snapshot.comparisons,
       ...marksBlob.comparisons,

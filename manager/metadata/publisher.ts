@@ -55,6 +55,8 @@ interface Job {
   readonly signal: AbortSignal;
   content?: { readonly data: Data; readonly schema: Schema };
   snapshot?: PreparedBlob | undefined;
+  /** A swap was lost or its outcome is unknown: from here on the store is asked first. */
+  isContested: boolean;
 }
 
 export class Publisher {
@@ -67,7 +69,7 @@ export class Publisher {
   async write(view: ClusterView, request: WriteRequest, stop: AbortSignal): Promise<WriteOutcome> {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(WRITE_DEADLINE_MS)]);
     const idempotencyKey = request.idempotencyKey ?? randomUUID();
-    const job: Job = { view, request, idempotencyKey, signal };
+    const job: Job = { view, request, idempotencyKey, signal, isContested: false };
     const backoff = createBackoff({ initialMs: 20 });
     let isUnknown = false;
     for (;;) {
@@ -75,6 +77,7 @@ export class Publisher {
         const outcome = await this.attempt(job);
         if (outcome !== undefined) return outcome;
       } catch (error) {
+        job.isContested = true;
         if (isAppError(error, 'outcome-unknown')) isUnknown = true;
         else if (isAbort(error)) throw gaveUp(view.name, idempotencyKey, isUnknown);
         else if (!isUnknown || !isAppError(error, 'store-unavailable')) throw error;
@@ -98,6 +101,13 @@ export class Publisher {
   /** One try. undefined: the pointer was moved between the look and the swap (or a blob was swept); look again. */
   private async attempt(job: Job): Promise<WriteOutcome | undefined> {
     const { view, request, signal } = job;
+    const expected = view.feed.known;
+    if (!job.isContested && request.ifMatch !== undefined && isExpected(expected, request)) {
+      // The swap compares digest and revision, so what the watch told last needs no second look.
+      const won = await this.swap(job, expected);
+      if (won !== undefined) return won;
+      job.isContested = true;
+    }
     const found = await view.feed.newest();
     const { newest, forked } =
       found === undefined
@@ -109,6 +119,7 @@ export class Publisher {
       if (earlier !== undefined) return { kind: 'accepted', tag: tagOf(earlier) };
       return { kind: 'lost', newest, forked };
     }
+    job.isContested = true;
     return this.swap(job, newest);
   }
 
@@ -125,6 +136,7 @@ export class Publisher {
         before,
         idempotencyKey: job.idempotencyKey,
         atMs: clock.nowMs(),
+        isUnread: !job.isContested,
         snapshot: job.snapshot,
       },
       blobs,

@@ -34,6 +34,7 @@ export const marksSchema = z
         at: time,
       }),
     ),
+    'swept-through': version.describe('the highest version of a tombstone that was swept; 0: none'),
   })
   .meta({ id: 'Marks' });
 export type MarksBody = z.infer<typeof marksSchema>;
@@ -43,6 +44,7 @@ export function marksToWire(marks: Marks): MarksBody {
     version: marks.version,
     marks: [...marks.marks].map(([key, mark]) => ({ ...wireName(nameOf(key)), mark })),
     tombstones: marks.tombstones.map(({ key, ...rest }) => ({ ...wireName(nameOf(key)), ...rest })),
+    'swept-through': marks.sweptThrough,
   };
 }
 
@@ -58,6 +60,7 @@ export function marksFromWire(body: MarksBody): Marks {
       ...(node === undefined ? {} : { node }),
       at,
     })),
+    sweptThrough: body['swept-through'],
   };
 }
 

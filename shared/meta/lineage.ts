@@ -65,7 +65,7 @@ function knownGroups(data: Data): KnownGroup[] {
 }
 
 /**
- * Why `now` is not a later state of the server that showed `before`; undefined where it is (design invariant 2 b).
+ * Why `now` is not a later state of the server that showed `before`; undefined where it is (docs/sync.md, "Lineage and joining").
  * Equal Index with other content is a fork: every change of influxd raises Index.
  */
 export function lineageBreak(before: Lineage, now: Lineage): string | undefined {

@@ -20,9 +20,16 @@ export interface Marks {
   readonly version: number;
   readonly marks: ReadonlyMap<ObjectKey, number>;
   readonly tombstones: readonly Tombstone[];
+  /** The highest version of a tombstone that was swept by age; 0: none was. Who was away since before can't know all drops. */
+  readonly sweptThrough: number;
 }
 
-export const NO_MARKS: Marks = { version: 0, marks: new Map(), tombstones: [] };
+export const NO_MARKS: Marks = {
+  version: 0,
+  marks: new Map(),
+  tombstones: [],
+  sweptThrough: 0,
+};
 
 /** Tombstones are kept so long; an agent that was away for longer joins with everything local-only held. */
 export const TOMBSTONE_DAYS = 90;
@@ -42,7 +49,10 @@ export function nextMarks(
     marks.set(key, (before.has(key) ? previous.marks.get(key) : undefined) ?? write.version);
   }
   const oldest = Date.parse(write.at) - TOMBSTONE_DAYS * 86_400_000;
-  const tombstones = previous.tombstones.filter((stone) => Date.parse(stone.at) >= oldest);
+  const isKept = (stone: Tombstone) => Date.parse(stone.at) >= oldest;
+  const tombstones = previous.tombstones.filter(isKept);
+  const swept = previous.tombstones.filter((stone) => !isKept(stone));
+  const sweptThrough = Math.max(previous.sweptThrough, ...swept.map((stone) => stone.version));
   for (const key of before.keys()) {
     if (after.has(key) || nameOf(key).kind === 'privilege') continue;
     tombstones.push({
@@ -53,5 +63,5 @@ export function nextMarks(
       at: write.at,
     });
   }
-  return { version: write.version, marks, tombstones };
+  return { version: write.version, marks, tombstones, sweptThrough };
 }

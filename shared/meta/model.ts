@@ -1,5 +1,5 @@
 // The schema of a cluster as a flat map of named objects: what is merged, compared, marked and applied. Shard groups,
-// ids, Term and Index are node-local and are not here (see shards.ts).
+// ids, Term and Index are node-local and are not here (see lineage.ts).
 
 /** What a cluster shares, one kind per thing that a statement creates or drops by itself. */
 export type ObjectKind =
@@ -123,7 +123,16 @@ export function encodeValue(value: object): string {
 
 export function sameValue(a: object | undefined, b: object | undefined): boolean {
   if (a === b) return true;
-  return a !== undefined && b !== undefined && encodeValue(a) === encodeValue(b);
+  if (a === undefined || b === undefined) return false;
+  const names = Object.keys(a);
+  if (names.length !== Object.keys(b).length) return false;
+  const [left, right] = [a, b] as Record<string, unknown>[];
+  return names.every((name) => Object.hasOwn(b, name) && sameField(left?.[name], right?.[name]));
+}
+
+/** Fields are texts, numbers and flags, or a list of texts. */
+function sameField(a: unknown, b: unknown): boolean {
+  return a === b || (typeof a === 'object' && JSON.stringify(a) === JSON.stringify(b));
 }
 
 export function sameSchema(a: Schema, b: Schema): boolean {

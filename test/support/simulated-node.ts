@@ -39,9 +39,14 @@ export type Settings = Partial<ReconcilerDeps['settings']>;
 
 export function simulate(
   count: number,
-  options: { readonly influx?: FakeInfluxOptions; readonly settings?: Settings } = {},
+  options: {
+    readonly influx?: FakeInfluxOptions;
+    readonly settings?: Settings;
+    /** The manager's time of a version, RFC 3339. */
+    readonly timeOf?: (version: number) => string;
+  } = {},
 ): SimulatedCluster {
-  const manager = createFakeManager();
+  const manager = createFakeManager(options.timeOf ? { timeOf: options.timeOf } : {});
   const cluster = { manager, nowMs: Date.UTC(2026, 0, 1) } as {
     manager: FakeManager;
     nodes: SimulatedNode[];
@@ -104,7 +109,7 @@ export class SimulatedNode {
   }
 
   /** A new agent process over what the old one left on disk. */
-  startAgent(): void {
+  startAgent(settings: Settings = {}): void {
     this.stepsLeft = Number.POSITIVE_INFINITY;
     const api = this.dying<ManagerApi>(this.api, ['write', 'writeOutcome', 'read', 'marks']);
     this.remoteView = new RemoteView(api, CLUSTER);
@@ -122,6 +127,7 @@ export class SimulatedNode {
         isShared: () => true,
         ownUser: undefined,
         ...this.options.settings,
+        ...settings,
       },
     });
   }

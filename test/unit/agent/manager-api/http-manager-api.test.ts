@@ -149,6 +149,7 @@ describe('the manager over HTTP', () => {
       version: 3,
       marks: new Map([[key, 2]]),
       tombstones: [{ key, mark: 1, version: 2, at: '2026-01-01T00:00:00Z' }],
+      sweptThrough: 0,
     };
     server.answer = () => json(200, marksToWire(marks));
     expect(await api.marks('c', 3)).to.deep.equal(marks);

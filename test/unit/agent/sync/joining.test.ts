@@ -171,7 +171,7 @@ describe('joining', () => {
     expect(report.held.map(({ why }) => why)).to.deep.include(
       'database x: only on this joining server, and dropped in the cluster at version 3',
     );
-    expect(report.held[0]?.command).to.match(/meta approve/);
+    expect(report.held[0]?.command).to.match(/drop it on this server/);
     await all.cluster.settle();
     expect(
       all.b.lines.some((line) => line.includes('"x"')),
@@ -243,6 +243,48 @@ describe('joining', () => {
     b.user('CREATE DATABASE "later"');
     await cluster.settle();
     expect(a.influx.data.Databases.map(({ Name }) => Name)).to.deep.equal(['later']);
+  });
+
+  it('notes and says a join that is held up once, not at every tick', async () => {
+    const all = await inStep();
+    all.b.startAgent({ join: 'refuse' });
+    all.cluster.manager.restoreStoreTo('sim', 1);
+    all.cluster.manager.deleteCluster('sim');
+    all.cluster.manager.commit('sim', encodeSnapshot(emptyData()));
+    const appended: string[] = [];
+    all.b.observer = {
+      looked: () => undefined,
+      executed: () => undefined,
+      written: () => undefined,
+      appended: (records) => appended.push(...records.map(({ record }) => record)),
+    };
+    for (let count = 0; count < 5; count += 1) {
+      expect((await all.b.tick()).outcome).to.equal('blocked');
+    }
+    expect(appended).to.deep.equal(['join']);
+  });
+
+  it('holds everything local-only of a node that was away since before tombstones were swept', async () => {
+    let days = 0;
+    const cluster = simulate(2, {
+      timeOf: () => new Date(Date.UTC(2026, 0, 1 + days)).toISOString(),
+    });
+    const [a, b] = cluster.nodes as [SimulatedNode, SimulatedNode];
+    a.user('CREATE DATABASE "x"');
+    await cluster.settle();
+    a.user('DROP DATABASE "x"');
+    await a.tick();
+    b.influx.kill();
+    b.influx.start();
+    // b did not see the drop; more than 90 days later its meta.db is another one, with x in it.
+    days = 100;
+    a.user('CREATE DATABASE "y"');
+    await a.tick();
+    const stranger = simulate(1).nodes[0]!;
+    stranger.user('CREATE DATABASE "x"');
+    damage(b, stranger.influx.fileBytes(), true);
+    const report = await b.tick();
+    expect(report.held[0]?.why).to.match(/away for longer than the cluster remembers drops/);
   });
 
   it('join = "refuse" waits for a person', async () => {

@@ -47,6 +47,12 @@ describe('marks and tombstones', () => {
     ).to.deep.equal([4]);
   });
 
+  it('remembers up to which version tombstones were swept', () => {
+    const at = (version: number) => (version < 4 ? AT : '2026-04-02T00:00:00.000Z');
+    expect(follow([withX, empty, withX], at).sweptThrough).to.equal(0);
+    expect(follow([withX, empty, withX, empty, withX], at).sweptThrough).to.equal(2);
+  });
+
   it('has a mark for all that is there, and a tombstone for all users, queries and databases that went', () => {
     fc.assert(
       fc.property(fc.array(anySchema, { minLength: 1, maxLength: 5 }), (schemas) => {
