@@ -1,8 +1,9 @@
 // influxd's HTTP API as far as an agent needs it: ping, and one statement per POST /query. Every body is read whole,
 // because influxd sends 200 before it executes: only the body tells.
-import { Pool } from 'undici';
 import { AppError, messageOf } from '../../shared/errors/app-error.js';
 import { unreachable, withDeadline } from './deadline.js';
+import { HttpConnections } from './http-exchange.js';
+import type { HttpAnswer } from './http-exchange.js';
 import type { InfluxdIdentity } from './port.js';
 import { brief, redact } from './redact.js';
 
@@ -41,25 +42,16 @@ export interface InfluxHttpClient {
 /** A statement that takes longer is stuck: metadata statements take milliseconds. */
 const DEADLINE_MS = 10_000;
 const PING_DEADLINE_MS = 2_000;
-/** The loop sends one statement at a time; a few more for commands and metrics that look meanwhile. */
-const CONNECTIONS = 4;
+
+/** What changes nothing, and may be sent again where a kept connection broke: one SHOW statement. */
+const READS_ONLY = /^\s*SHOW\s[^;]*$/i;
 
 export function createHttpClient(options: HttpClientOptions): InfluxHttpClient {
-  const target = parseUrl(options.url);
-  const pool = new Pool(target.origin, {
-    connections: CONNECTIONS,
-    pipelining: 1,
-    ...(options.ca === undefined ? {} : { connect: { ca: options.ca } }),
-  });
-  return new UndiciClient(pool, target, options);
+  const url = parseUrl(options.url);
+  return new NodeHttpClient(new HttpConnections({ url, ca: options.ca }), url, options);
 }
 
-interface Target {
-  readonly origin: string;
-  readonly prefix: string;
-}
-
-function parseUrl(text: string): Target {
+function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) {
     throw new AppError(
@@ -68,7 +60,7 @@ function parseUrl(text: string): Target {
       { status: 400 },
     );
   }
-  return { origin: url.origin, prefix: url.pathname.replace(/\/+$/, '') };
+  return url;
 }
 
 interface QueryBody {
@@ -76,39 +68,43 @@ interface QueryBody {
   readonly results?: readonly { readonly error?: string; readonly series?: readonly Series[] }[];
 }
 
-class UndiciClient implements InfluxHttpClient {
+class NodeHttpClient implements InfluxHttpClient {
+  private readonly origin: string;
+  /** The path before influxd's own. */
+  private readonly prefix: string;
   private readonly headers: Readonly<Record<string, string>>;
   private readonly deadlineMs: number;
 
   constructor(
-    private readonly pool: Pool,
-    private readonly target: Target,
+    private readonly connections: HttpConnections,
+    url: URL,
     options: HttpClientOptions,
   ) {
+    this.origin = url.origin;
+    this.prefix = url.pathname.replace(/\/+$/, '');
     this.headers = credentials(options);
     this.deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   }
 
   async ping(signal?: AbortSignal): Promise<InfluxdIdentity | undefined> {
     const call = {
-      what: `asking influxd at ${this.target.origin} whether it is there`,
+      what: `asking influxd at ${this.origin} whether it is there`,
       deadlineMs: Math.min(this.deadlineMs, PING_DEADLINE_MS),
       signal,
     };
     try {
-      const answer = await withDeadline(call, async (limit) => {
-        const { statusCode, headers, body } = await this.pool.request({
+      const { status, headers } = await withDeadline(call, (signal) =>
+        this.connections.send({
           method: 'GET',
-          path: `${this.target.prefix}/ping`,
+          path: `${this.prefix}/ping`,
           headers: this.headers,
-          signal: limit,
-        });
-        await body.dump();
-        return { statusCode, version: headers['x-influxdb-version'] };
-      });
-      const version = typeof answer.version === 'string' ? answer.version : undefined;
-      if (version === undefined && answer.statusCode !== 204) return undefined;
-      return { version: version ?? 'unknown' };
+          signal,
+          isRepeatable: true,
+        }),
+      );
+      const version = headers['x-influxdb-version'];
+      if (typeof version !== 'string') return status === 204 ? { version: 'unknown' } : undefined;
+      return { version };
     } catch (error) {
       // Nothing answers: that is the answer. Only the caller's own abort is an error.
       if (error instanceof AppError && error.code === 'aborted') throw error;
@@ -117,7 +113,7 @@ class UndiciClient implements InfluxHttpClient {
   }
 
   async query(statement: string, signal?: AbortSignal): Promise<QueryAnswer> {
-    const what = `asking influxd at ${this.target.origin} to run ${brief(statement)}`;
+    const what = `asking influxd at ${this.origin} to run ${brief(statement)}`;
     const { status, text } = await withDeadline(
       { what, deadlineMs: this.deadlineMs, signal },
       (limit) => this.post(what, statement, limit),
@@ -126,20 +122,16 @@ class UndiciClient implements InfluxHttpClient {
     return this.judge(what, status, text);
   }
 
-  private async post(
-    what: string,
-    statement: string,
-    signal: AbortSignal,
-  ): Promise<{ status: number; text: string }> {
+  private async post(what: string, statement: string, signal: AbortSignal): Promise<HttpAnswer> {
     try {
-      const { statusCode, body } = await this.pool.request({
+      return await this.connections.send({
         method: 'POST',
-        path: `${this.target.prefix}/query`,
+        path: `${this.prefix}/query`,
         headers: { ...this.headers, 'content-type': 'application/x-www-form-urlencoded' },
         body: new URLSearchParams({ q: statement }).toString(),
         signal,
+        isRepeatable: READS_ONLY.test(statement),
       });
-      return { status: statusCode, text: await body.text() };
     } catch (error) {
       throw unreachable(what, `${messageOf(error)}; whether it was run is unknown`, error);
     }
@@ -172,7 +164,7 @@ class UndiciClient implements InfluxHttpClient {
   }
 
   async close(): Promise<void> {
-    await this.pool.destroy();
+    this.connections.close();
   }
 }
 

@@ -29,7 +29,7 @@ export interface InfluxdIdentity {
 export interface InfluxControl {
   /** Version, or undefined where nothing answers on its HTTP port. */
   ping(signal?: AbortSignal): Promise<InfluxdIdentity | undefined>;
-  /** The metadata in influxd's memory, by the metadata request on port 8088. */
+  /** The metadata in influxd's memory, by the metadata request on port 8088; shared between calls: look, don't write. */
   readMemory(signal?: AbortSignal): Promise<Data>;
   readFile(signal?: AbortSignal): Promise<MetaFile>;
   loadedShards(signal?: AbortSignal): Promise<LoadedShard[]>;

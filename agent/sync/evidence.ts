@@ -34,16 +34,16 @@ export function findSuspects(options: {
   const listed = new Set(now.groups.map(({ id }) => id));
   const known = groupsByObject(before?.groups ?? []);
   for (const [key, { local: object }] of entries) {
-    if (object === undefined) continue;
+    if (object?.kind !== 'database' && object?.kind !== 'policy') continue;
     const groups = known(object).filter(({ deleted }) => !deleted);
-    const shards = groups.flatMap((group) => group.shards);
+    const shards = () => groups.flatMap((group) => group.shards);
     if (!local.has(key)) {
-      if (object.kind === 'database' || object.kind === 'policy') dropped.set(key, shards);
+      dropped.set(key, shards());
       continue;
     }
     const lasting = groups.filter((group) => !mayHaveExpired(group, entries, nowMs));
     if (lasting.length > 0 && lasting.every(({ id }) => !listed.has(id))) {
-      recreated.set(key, shards);
+      recreated.set(key, shards());
     }
   }
   return { dropped, recreated };
@@ -69,7 +69,10 @@ export function judge(suspects: Suspects, shards: ReadonlySet<string> | string):
   };
 }
 
-function groupsByObject(groups: readonly KnownGroup[]): (object: SchemaObject) => KnownGroup[] {
+function groupsByObject(
+  groups: readonly KnownGroup[],
+): (object: SchemaObject) => readonly KnownGroup[] {
+  if (groups.length === 0) return () => [];
   const byPlace = new Map<string, KnownGroup[]>();
   const add = (place: string, group: KnownGroup) => {
     const list = byPlace.get(place);
@@ -80,10 +83,7 @@ function groupsByObject(groups: readonly KnownGroup[]): (object: SchemaObject) =
     add(JSON.stringify([group.database]), group);
     add(JSON.stringify([group.database, group.policy]), group);
   }
-  return (object) =>
-    object.kind === 'database' || object.kind === 'policy'
-      ? (byPlace.get(JSON.stringify(object.path)) ?? [])
-      : [];
+  return ({ path }) => byPlace.get(JSON.stringify(path)) ?? [];
 }
 
 /** The clock only makes us more careful: a group that retention may have removed is no evidence of a re-creation. */

@@ -22,6 +22,7 @@ export interface LocalState {
 export class LocalObserver {
   private internal: string | undefined;
   private version: string | undefined;
+  private last: LocalState | undefined;
 
   constructor(private readonly control: InfluxControl) {}
 
@@ -86,8 +87,11 @@ export class LocalObserver {
     fileBytes: Buffer | undefined,
   ): LocalState {
     const internal = this.internal ?? INTERNAL_DATABASE;
+    const { last } = this;
+    // Most looks find nothing new, and then find the same message.
+    if (last?.data === data && last.source === source && last.internal === internal) return last;
     const options = { internal };
-    return {
+    this.last = {
       source,
       data,
       schema: readSchema(data, options),
@@ -95,5 +99,6 @@ export class LocalObserver {
       internal,
       fileBytes,
     };
+    return this.last;
   }
 }

@@ -33,7 +33,8 @@ export async function push(
   signal: AbortSignal,
 ): Promise<PushResult> {
   const { store, remoteView, cluster } = deps;
-  const bytes = encodeSnapshot(canonicalSnapshot(writeSchema(onto.data, planned.schema)));
+  const data = canonicalSnapshot(writeSchema(onto.data, planned.schema));
+  const bytes = Buffer.from(encodeSnapshot(data));
   const idempotencyKey = randomUUID();
   await store.append([
     { record: 'note', note: { kind: 'push', idempotencyKey, moves: planned.moves } },
@@ -46,7 +47,7 @@ export async function push(
         { record: 'moves', moves: movesOfPush(planned.moves, result.tag.version) },
         { record: 'settled' },
       ]);
-      remoteView.receiveSnapshot({ tag: result.tag, bytes: Buffer.from(bytes), forked: false });
+      remoteView.acceptOwn({ tag: result.tag, bytes, data, schema: planned.schema });
       return { kind: 'accepted', version: result.tag.version };
     case 'lost':
       await store.append([{ record: 'settled' }]);

@@ -69,6 +69,25 @@ export class RemoteView {
     return isNews;
   }
 
+  /** The version that this agent's own accepted write made of the one decoded last. */
+  acceptOwn(own: {
+    readonly tag: VersionTag;
+    readonly bytes: Buffer;
+    readonly data: Data;
+    readonly schema: Schema;
+  }): void {
+    const { tag, bytes, data, schema } = own;
+    if (isOlder(tag, this.tag)) return;
+    const before = this.decoded;
+    this.newest = { tag, bytes, forked: false };
+    if ((before.tag?.version ?? 0) + 1 !== tag.version) return;
+    const marks = nextMarks(before.marks, before.schema, schema, {
+      version: tag.version,
+      at: new Date().toISOString(),
+    });
+    this.decoded = { tag, data, schema, marks };
+  }
+
   /** Asks for the newest version now; true where it is another one. */
   async refresh(signal: AbortSignal): Promise<boolean> {
     const seen = this.tag;

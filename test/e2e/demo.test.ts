@@ -31,8 +31,8 @@ describe('the demo', function () {
 
   for (const store of ['embedded', 'etcd']) {
     it(`brings everything everywhere over ${store}, and ends all of it`, async () => {
-      const { path: temporary, remove } = await temporaryDirectory('demo-test');
-      const { code, output } = await runDemo(store, temporary);
+      const temporary = await temporaryDirectory('demo-test');
+      const { code, output } = await runDemo(store, temporary.path);
       expect(code, output).to.equal(0);
       const dir = /demo\.json: (\S+)/.exec(output)?.[1] ?? '';
       const record = JSON.parse(await readFile(join(dir, 'demo.json'), 'utf8')) as DemoRecord;
@@ -46,7 +46,7 @@ describe('the demo', function () {
       ];
       expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).to.deep.equal([]);
       expect(existsSync(join(dir, 'data'))).to.equal(false);
-      await remove();
+      await temporary.remove();
     });
   }
 });

@@ -155,14 +155,16 @@ export class TestCluster {
     });
   }
 
-  /** Runs `clusterflux …` against the first manager. */
+  /** Runs `clusterflux …` against the first manager, for this cluster. */
   cli(...args: string[]): Promise<CommandResult> {
     const manager = this.managers[0]?.url;
-    return runCommand([...(manager === undefined ? [] : ['--manager', manager]), ...args], {
-      launcher: this.place.launcher,
-      cwd: this.dir,
-      env: { CLUSTERFLUX_AGENT_CLUSTER: this.name },
-    });
+    const env = { CLUSTERFLUX_AGENT_CLUSTER: this.name };
+    return this.run([...(manager === undefined ? [] : ['--manager', manager]), ...args], env);
+  }
+
+  /** Runs `clusterflux …` as somebody who knows nothing of this cluster. */
+  run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<CommandResult> {
+    return runCommand(args, { launcher: this.place.launcher, cwd: this.dir, env });
   }
 
   /** The ends of all logs, for a failure's message. */

@@ -152,6 +152,34 @@ describe('the client for influxd over HTTP', () => {
     expect(await client.ping()).to.equal(undefined);
   });
 
+  it('asks again where a kept connection was closed, but sends no other statement twice', async () => {
+    const seen = new Set<unknown>();
+    let requests = 0;
+    handle = (request, response) => {
+      requests += 1;
+      if (seen.has(request.socket)) request.socket.resetAndDestroy();
+      else response.end('{"results":[{}]}');
+      seen.add(request.socket);
+    };
+    for (let i = 1; i <= 3; i++)
+      expect(await client.query('show databases')).to.include({ kind: 'done' });
+    expect(requests).to.equal(5);
+    for (const statement of ['DROP DATABASE "d"', 'SHOW DATABASES; DROP DATABASE "d"']) {
+      expect(await failure(client.query(statement))).to.have.property(
+        'code',
+        'influxd-unreachable',
+      );
+      await client.query(statement);
+    }
+    expect(requests).to.equal(9);
+  });
+
+  it('names every address of a name at which nothing answers', async () => {
+    const nowhere = createHttpClient({ url: 'http://localhost:1' });
+    expect((await failure(nowhere.query('SHOW DATABASES'))).message).to.match(/ECONNREFUSED.*:1/);
+    await nowhere.close();
+  });
+
   it("refuses a URL that is none, and a name that HTTP can't carry", () => {
     for (const options of [
       { url: '127.0.0.1:8086' },
