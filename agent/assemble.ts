@@ -81,9 +81,7 @@ export function assemble(
       remoteView,
       control: influxd,
       // Only a command asks for an offline tick, and only with --offline: a person has said that influxd is stopped.
-      offline: new OfflineApplier(metaWriterOf(config, { assumeStopped: true }), () =>
-        clock.nowMs(),
-      ),
+      offline: new OfflineApplier(metaWriterOf(config, { assumeStopped: true })),
       nodeId: () => membership.nodeId,
       logger,
       nowMs: () => clock.nowMs(),

@@ -127,7 +127,7 @@ async function reconcile(
     api,
     remoteView,
     control: influxd,
-    offline: new OfflineApplier(metaWriterOf(config, { assumeStopped: mode.offline }), nowMs),
+    offline: new OfflineApplier(metaWriterOf(config, { assumeStopped: mode.offline })),
     nodeId: () => nodeId,
     logger,
     nowMs,

@@ -163,7 +163,7 @@ export class LiveApplier {
 
   private movesOf(apply: Change, step: Statement): Move[] {
     if (apply.kind === 'drop') return movesOfDrop(apply, this.deps.store.state.entries);
-    return [moveOfAlter(apply, step.fields ?? apply.fields, this.deps.nowMs())];
+    return [moveOfAlter(apply, step.fields ?? apply.fields)];
   }
 
   /** The base takes what the statement was meant to leave; what is found otherwise is somebody's change since. */

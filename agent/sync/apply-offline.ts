@@ -43,10 +43,7 @@ export interface OfflineWork {
 }
 
 export class OfflineApplier {
-  constructor(
-    private readonly writer: MetaWriter,
-    private readonly nowMs: () => number,
-  ) {}
+  constructor(private readonly writer: MetaWriter) {}
 
   shardsOnDisk(signal: AbortSignal): Promise<LoadedShard[]> {
     return this.writer.shardsOnDisk(signal);
@@ -91,7 +88,7 @@ export class OfflineApplier {
       case 'create':
         return [{ key: apply.key, entry: { remote: apply.remote, local: apply.target } }];
       case 'alter':
-        return [moveOfAlter(apply, apply.fields, this.nowMs())];
+        return [moveOfAlter(apply, apply.fields)];
       case 'drop':
         return movesOfDrop(apply, store.state.entries);
     }

@@ -43,6 +43,7 @@ export interface PushMove {
   readonly key: ObjectKey;
   readonly local: SchemaObject | undefined;
   readonly remote: { readonly object: SchemaObject; readonly mark: number | 'new' } | undefined;
+  readonly twinSinceMs?: number;
 }
 
 /** What the agent is about to do; on disk before it does it, settled before anything else is planned. */

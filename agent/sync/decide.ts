@@ -161,3 +161,10 @@ export function withFields(
   const taken = Object.fromEntries(fields.map((field) => [field, fieldOf(source, field)]));
   return { ...object, value: { ...object.value, ...taken } } as SchemaObject;
 }
+
+/** `object` as if these fields were not known; only the base has such objects. */
+export function withoutFields(object: SchemaObject, fields: readonly string[]): SchemaObject {
+  const known = Object.entries(object.value).filter(([field]) => !fields.includes(field));
+  const value: unknown = Object.fromEntries(known);
+  return { ...object, value } as SchemaObject;
+}

@@ -1,19 +1,20 @@
 // How the base moves when a push was accepted or a statement has happened: only what was brought in line, nothing more.
 import type { ObjectKey, SchemaObject } from '../../shared/meta/model.js';
 import { nameOf, parentsOf } from '../../shared/meta/model.js';
-import type { BaseEntry, Move, PushMove, RemoteSide } from './base.js';
+import type { BaseEntry, Move, PushMove } from './base.js';
 import { withFields } from './decide.js';
 import type { Apply } from './plan-types.js';
 
 /** The moves of a push that became `version`. */
 export function movesOfPush(moves: readonly PushMove[], version: number): Move[] {
-  return moves.map(({ key, local, remote }) => {
+  return moves.map(({ key, local, remote, twinSinceMs }) => {
     if (local === undefined && remote === undefined) return { key, entry: undefined };
     const side = remote && {
       object: remote.object,
       mark: remote.mark === 'new' ? version : remote.mark,
     };
-    return { key, entry: { ...(side && { remote: side }), ...(local && { local }) } };
+    const twin = twinSinceMs === undefined ? {} : { twinSinceMs };
+    return { key, entry: { ...(side && { remote: side }), ...(local && { local }), ...twin } };
   });
 }
 
@@ -31,25 +32,17 @@ export function moveOfCreate(
 
 /** An altered object: the fields that the statement set, on both sides. */
 export function moveOfAlter(
-  apply: Extract<Apply, { kind: 'alter' }>,
+  { key, base, target, remote }: Extract<Apply, { kind: 'alter' }>,
   fields: readonly string[],
-  nowMs: number,
 ): Move {
-  const { key, base, target, remote } = apply;
-  const object = base.remote ? withFields(base.remote.object, fields, remote.object) : undefined;
-  const side: RemoteSide | undefined = object && { object, mark: remote.mark };
-  const isTwin = base.remote === undefined && base.local === undefined;
-  if (isTwin) {
-    const isWhole = apply.fields.every((field) => fields.includes(field));
-    // A part of a first merge moves nothing: the rest would look like a local change.
-    const entry = isWhole ? { remote, local: target, twinSinceMs: nowMs } : undefined;
-    return { key, entry };
-  }
+  const object = base.remote
+    ? withFields(base.remote.object, fields, remote.object)
+    : remote.object;
   return {
     key,
     entry: {
       ...base,
-      remote: side ?? remote,
+      remote: { object, mark: remote.mark },
       local: base.local ? withFields(base.local, fields, target) : target,
     },
   };

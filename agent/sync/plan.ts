@@ -12,7 +12,7 @@ import {
 import { orderApplies } from './apply-order.js';
 import type { BaseEntry, HoldReason, Move, PushMove, RemoteSide } from './base.js';
 import type { Decision, FieldConflict } from './decide.js';
-import { decide, withFields } from './decide.js';
+import { decide, withFields, withoutFields } from './decide.js';
 import { joinHold } from './join-hold.js';
 import { mendMerged } from './mend-merged.js';
 import type { Apply, Plan, PlanInput, PlannedPending } from './plan-types.js';
@@ -238,28 +238,54 @@ class Planner {
     sides: { base: BaseEntry; local: SchemaObject; remote: RemoteSide },
     decision: Extract<Decision, { do: 'merge' }>,
   ): void {
-    const { base, local, remote } = sides;
     for (const conflict of decision.conflicts) this.conflicts.push({ key, ...conflict });
+    if (decision.isTwin) this.meet(key, sides, decision);
+    else this.mergeKnown(key, sides, decision);
+  }
+
+  /**
+   * Two creations that had not seen each other: from now on they are one, noted as in line but for the fields that differ,
+   * which the next tick sees as changes of one side. So a user whose password can't be set here is known all the same.
+   */
+  private meet(
+    key: ObjectKey,
+    { local, remote }: { local: SchemaObject; remote: RemoteSide },
+    { push, apply }: Extract<Decision, { do: 'merge' }>,
+  ): void {
+    const isData = holdsData(nameOf(key));
+    this.isAgainOwed = true;
+    this.moves.push({
+      key,
+      entry: {
+        remote: { ...remote, object: withoutFields(remote.object, apply) },
+        local: withoutFields(local, push),
+        ...(isData ? { twinSinceMs: this.input.nowMs } : {}),
+      },
+    });
+  }
+
+  private mergeKnown(
+    key: ObjectKey,
+    sides: { base: BaseEntry; local: SchemaObject; remote: RemoteSide },
+    decision: Extract<Decision, { do: 'merge' }>,
+  ): void {
+    const { base, local, remote } = sides;
     if (decision.push.length > 0 && this.input.mode.push) {
       const object = withFields(remote.object, decision.push, local);
       this.merged.set(key, object);
       this.changed.push(key);
-      // Only the pushed fields move, so that what still has to come from the cluster stays visible as a difference; two
-      // creations that met move when they are equal.
-      if (!decision.isTwin) {
-        this.pushMoves.set(key, {
-          key,
-          local: base.local ? withFields(base.local, decision.push, local) : local,
-          remote: {
-            object: base.remote ? withFields(base.remote.object, decision.push, local) : object,
-            mark: remote.mark,
-          },
-        });
-      }
+      // Only the pushed fields move, so that what still has to come from the cluster stays visible as a difference.
+      this.pushMoves.set(key, {
+        key,
+        local: base.local ? withFields(base.local, decision.push, local) : local,
+        remote: {
+          object: base.remote ? withFields(base.remote.object, decision.push, local) : object,
+          mark: remote.mark,
+        },
+        ...(base.twinSinceMs === undefined ? {} : { twinSinceMs: base.twinSinceMs }),
+      });
     }
-    // Two creations that met are pushed first and applied by the next tick, from one agreed value.
-    const appliesNow = decision.apply.length > 0 && !(decision.isTwin && decision.push.length > 0);
-    if (!appliesNow) return;
+    if (decision.apply.length === 0) return;
     const target = withFields(local, decision.apply, remote.object);
     this.apply({ kind: 'alter', key, before: local, target, fields: decision.apply, remote, base });
   }

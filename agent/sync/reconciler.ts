@@ -65,6 +65,7 @@ export class SyncReconciler implements Reconciler {
   private readonly observer: LocalObserver;
   private readonly attempts: Attempts;
   private queue: Promise<unknown> = Promise.resolve();
+  private saidConflicts: ReadonlySet<string> = new Set();
 
   constructor(private readonly deps: ReconcilerDeps) {
     this.observer = new LocalObserver(deps.control);
@@ -253,8 +254,11 @@ export class SyncReconciler implements Reconciler {
     return new LiveApplier(deps, view.local, view.remote, view.signal).applyAll(applies);
   }
 
+  /** Says each conflict once: one whose value can't be applied yet is planned at every tick. */
   private logConflicts({ conflicts }: Plan): void {
-    for (const { key, field, local, remote } of conflicts) {
+    const now = new Map(conflicts.map((each) => [conflictText(each), each]));
+    for (const [text, { key, field, local, remote }] of now) {
+      if (this.saidConflicts.has(text)) continue;
       const isSecret = field === 'hash' || field === 'destinations';
       this.deps.logger.warn('two nodes changed the same field; the committed value stays', {
         object: describeKey(key),
@@ -262,6 +266,7 @@ export class SyncReconciler implements Reconciler {
         ...(isSecret ? {} : { local: String(local), committed: String(remote) }),
       });
     }
+    this.saidConflicts = new Set(now.keys());
   }
 
   // ---- reports of ticks that ended early
@@ -283,6 +288,10 @@ export class SyncReconciler implements Reconciler {
   private get version(): number {
     return this.deps.remoteView.tag?.version ?? 0;
   }
+}
+
+function conflictText({ key, field, local, remote }: Plan['conflicts'][number]): string {
+  return `${key} ${field} ${String(local)} ${String(remote)}`;
 }
 
 /** What acting brought, in whichever way. */

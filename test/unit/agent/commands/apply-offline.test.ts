@@ -38,7 +38,7 @@ class Server {
       api,
       remoteView: this.remoteView,
       control: this.influx,
-      offline: new OfflineApplier(this.writer(), () => 0),
+      offline: new OfflineApplier(this.writer()),
       nodeId: () => 1,
       logger: silentLogger(),
       nowMs: () => 0,

@@ -230,6 +230,26 @@ describe('joining', () => {
     expect(cluster.manager.newest('sim')?.schema.size).to.equal(1);
   });
 
+  it('knows a user that every node has under another salt: privileges, flags and drops go on', async () => {
+    const cluster = simulate(3);
+    const [a, b, c] = cluster.nodes as [SimulatedNode, SimulatedNode, SimulatedNode];
+    a.user('CREATE DATABASE "x"');
+    await cluster.settle();
+    for (const node of cluster.nodes) node.user(`CREATE USER "u" WITH PASSWORD 'same'`);
+    await cluster.settle();
+    b.user('GRANT READ ON "x" TO "u"');
+    c.user('GRANT ALL PRIVILEGES TO "u"');
+    await cluster.settle();
+    for (const { lines } of cluster.nodes) {
+      expect(lines.filter((line) => /privilege.*"level",1/.test(line))).to.have.length(1);
+      expect(lines.filter((line) => /"user".*"admin",true/.test(line))).to.have.length(1);
+    }
+    expect(b.reconciler.lastReport?.pending.map(({ reason }) => reason).join()).to.match(/hash/);
+    c.user('DROP USER "u"');
+    await cluster.settle();
+    for (const { lines } of cluster.nodes) expect(lines.join()).not.to.include('"u"');
+  });
+
   it('join = "pull" shares nothing of the joining server, and says so', async () => {
     const cluster = simulate(2, { settings: { join: 'pull' } });
     const [a, b] = cluster.nodes as [SimulatedNode, SimulatedNode];
