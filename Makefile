@@ -24,7 +24,7 @@ demo: build ## three influxd as one cluster on this machine; STORE=etcd for etcd
 	@STORE=$(STORE) ONCE=$(ONCE) node dist/demo.js
 
 test: build ## lint, types and all suites; the last line is the sum
-	@node tools/run-tests.mjs lint unit contract integration
+	@node tools/run-tests.mjs lint unit contract integration e2e
 
 test-unit: deps ## unit and property tests only
 	@node tools/run-tests.mjs unit
@@ -32,8 +32,8 @@ test-unit: deps ## unit and property tests only
 test-contract: build ## one suite per port, against the fake and the real thing
 	@node tools/run-tests.mjs contract
 
-test-integration: build ## real etcd, real influxd
-	@node tools/run-tests.mjs integration
+test-integration: build ## real etcd, real influxd; and `make demo` itself
+	@node tools/run-tests.mjs integration e2e
 
 test-nodes: deps ## the unit suite on Node 22 and 24 (fetched into .tools/)
 	@node tools/test-nodes.mjs 22 24

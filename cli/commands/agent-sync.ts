@@ -30,8 +30,11 @@ export async function agentSync(
     const report = await runOneOff(context, command, (options) =>
       runSync({ ...options, mode, waitMs }),
     );
-    print(context, report, reportText);
-    return flags.bestEffort === true ? EXIT.ok : exitCodeFor(report);
+    const exitCode = exitCodeFor(report);
+    print(context, report, exitCode === EXIT.ok ? reportText : itemsText);
+    // What went wrong is for people, also where a program reads the report.
+    if (exitCode !== EXIT.ok) say(context, `clusterflux: ${report.sentence}`);
+    return flags.bestEffort === true ? EXIT.ok : exitCode;
   } catch (error) {
     if (flags.bestEffort !== true || exitCodeOf(error) === EXIT.interrupted) throw error;
     say(context, `clusterflux: ${messageOf(error)} (going on, because of --best-effort)`);
@@ -72,12 +75,15 @@ function exitCodeFor({ outcome }: TickReport): number {
 }
 
 function reportText(report: TickReport): string {
+  return [itemsText(report), report.sentence].filter((text) => text !== '').join('\n');
+}
+
+function itemsText(report: TickReport): string {
   return [
     ...report.steps.map((step) => `${step.direction}: ${step.text}`),
     ...report.pending.map(
       (item) => `pending: ${item.reason}${item.remedy === '' ? '' : ` (${item.remedy})`}`,
     ),
     ...report.held.map((item) => `held: ${item.why} (${item.command})`),
-    report.sentence,
   ].join('\n');
 }

@@ -118,11 +118,11 @@ describe('bad input', function () {
           cluster().managers[0]!.url,
         ],
       );
-      // What a sync did, or could not do, is its output.
+      // What a sync did is its output; why it could not is for people.
       expect(result.code).to.equal(1);
-      expect(result.stdout.trim().split('\n')).to.have.lengthOf(1);
-      expect(result.stdout).to.match(/no\/meta.*influxdb\.meta-dir/);
-      expect(result.stderr).to.equal('');
+      expect(result.stderr.trim().split('\n')).to.have.lengthOf(1);
+      expect(result.stderr).to.match(/no\/meta.*influxdb\.meta-dir/);
+      expect(result.stdout).to.equal('');
     });
   });
 

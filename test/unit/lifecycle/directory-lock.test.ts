@@ -1,5 +1,7 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { lockDirectory } from '../../../shared/lifecycle/directory-lock.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temp-dir.js';
@@ -74,5 +76,23 @@ describe('a directory lock', () => {
     const failure = await failureOf(lockDirectory(directory.path, options));
     expect(failure).to.have.property('code', 'state-unwritable');
     expect(String(failure)).to.contain('install the package util-linux');
+  });
+
+  it('makes its directory with the parents that are missing, for this user alone', async () => {
+    const path = join(directory.path, 'a', 'b');
+    const lock = await lockDirectory(path, WHAT);
+    expect((await stat(path)).mode & 0o777).to.equal(0o700);
+    await lock.release();
+  });
+
+  it('says so where the system lets nobody make a directory', async function () {
+    // In another process: Node 20's own mkdir with `recursive` never returns there, and would take this suite with it.
+    if (process.platform !== 'linux') this.skip();
+    const lock = new URL('../../../shared/lifecycle/directory-lock.ts', import.meta.url).href;
+    const code = `import { lockDirectory } from ${JSON.stringify(lock)};
+      lockDirectory('/proc/clusterflux/state', { what: 'it' }).catch((error) => console.log(error.code));`;
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', code];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 10_000 });
+    expect(stdout.trim()).to.equal('state-unwritable');
   });
 });

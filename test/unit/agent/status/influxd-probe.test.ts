@@ -47,4 +47,33 @@ describe('the probe of the local influxd', () => {
     await running;
     expect(clock.sleepers).to.equal(0);
   });
+
+  it('notices an influxd that was restarted between two looks', async () => {
+    const clock = fakeClock();
+    let run = 1;
+    let asked = 0;
+    const probe = new InfluxdProbe({
+      influxd: {
+        ping: async () => ({ version: '1.6.7' }),
+        diagnostics: async () => {
+          asked += 1;
+          return { started: `run ${run}` };
+        },
+      },
+      lineage: () => ({ clusterId: '1', term: '2', index: '3' }),
+      clock,
+      logger: memoryLogger(),
+      onLook: () => undefined,
+    });
+    const stop = new AbortController();
+    const running = probe.start(stop.signal);
+    await clock.advance(20_000);
+    expect(asked).to.equal(1);
+    run = 2;
+    await clock.advance(30_000);
+    expect(probe.facts?.started).to.equal('run 2');
+    expect(asked).to.equal(2);
+    stop.abort();
+    await running;
+  });
 });
