@@ -165,9 +165,10 @@ function registrationOf(body: RegisterBody, request: FastifyRequest): Registrati
     candidates: body.candidates ?? [],
     hostname: body.hostname ?? ip,
     ips: body.ips ?? [ip],
-    bindAddress: body['bind-address'] ?? `${host}:${DEFAULT_PEER_PORT}`,
-    labels: body.labels ?? {},
-    versions: body.versions ?? {},
+    bindAddress: body['bind-address'],
+    labels: body.labels,
+    versions: body.versions,
+    defaultAddress: `${host}:${DEFAULT_PEER_PORT}`,
     influxd: influxdOf(body.influxd),
   };
 }

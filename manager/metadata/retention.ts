@@ -4,6 +4,7 @@ import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { Entry, Store } from '../store/port.js';
 import { rangeAll } from '../store/range-all.js';
 import { decodeRecord } from '../store/records.js';
+import { deleteEntries } from './delete-entries.js';
 import type { ClusterView } from './cluster-views.js';
 import { historyRecord } from './records.js';
 
@@ -28,8 +29,6 @@ export const RETENTION: Omit<RetentionRules, 'always'> = {
 const TRIM_AFTER_VERSIONS = 20;
 const TRIM_AFTER_BYTES = 16 * 1024 * 1024;
 
-/** One comparison and one delete each; etcd takes 128 of each per transaction. */
-const PER_TRANSACTION = 60;
 const RECORDS_PER_READ = 30;
 
 export interface Kept {
@@ -87,19 +86,8 @@ export class Retention {
     const newestFirst = [...entries].reverse();
     const kept = countKept(newestFirst.map(keptOf), rules, clock.nowMs());
     const gone = newestFirst.slice(kept);
-    for (let start = 0; start < gone.length; start += PER_TRANSACTION) {
-      await this.forget(gone.slice(start, start + PER_TRANSACTION), signal);
-    }
+    await deleteEntries(this.deps.store, gone, signal);
     return gone.length;
-  }
-
-  /** Compared, because a cluster that was deleted and made anew has other records under the same keys. */
-  private async forget(entries: readonly Entry[], signal: AbortSignal): Promise<void> {
-    await this.deps.store.transact(
-      entries.map(({ key, modRevision }) => ({ key, is: 'at', modRevision })),
-      entries.map(({ key }) => ({ delete: key })),
-      signal,
-    );
   }
 }
 

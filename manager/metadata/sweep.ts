@@ -3,9 +3,10 @@
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { Logger } from '../../shared/log/logger.js';
 import type { ClusterKeys } from '../store/keys.js';
-import type { Comparison, Entry, Store } from '../store/port.js';
+import type { Comparison, Store } from '../store/port.js';
 import { rangeAll } from '../store/range-all.js';
 import { decodeRecord } from '../store/records.js';
+import { deleteEntries } from './delete-entries.js';
 import { blobTimeMs } from './blob-store.js';
 import type { ClusterView } from './cluster-views.js';
 import { historyRecord, pointerRecord, writeRecord } from './records.js';
@@ -111,17 +112,7 @@ export class Sweep {
           ageMs > WRITES_MAX_AGE_MS || (index >= MAX_WRITES && ageMs > SWEEP_MIN_AGE_MS),
       )
       .map(({ entry }) => entry);
-    for (let start = 0; start < gone.length; start += PER_TRANSACTION) {
-      await this.forget(gone.slice(start, start + PER_TRANSACTION), signal);
-    }
+    await deleteEntries(this.deps.store, gone, signal);
     return gone.length;
-  }
-
-  private async forget(entries: readonly Entry[], signal: AbortSignal): Promise<void> {
-    await this.deps.store.transact(
-      entries.map(({ key, modRevision }) => ({ key, is: 'at', modRevision })),
-      entries.map(({ key }) => ({ delete: key })),
-      signal,
-    );
   }
 }

@@ -23,7 +23,7 @@ import {
 /** How long a registration may fight for its id or look for an unknown outcome. */
 const REGISTER_DEADLINE_MS = 10_000;
 
-/** What a node says of itself when it registers. */
+/** What a node says of itself when it registers. Address, labels and versions that it leaves out stay as they were. */
 export interface Registration {
   readonly uid: string | undefined;
   readonly session: string | undefined;
@@ -31,10 +31,12 @@ export interface Registration {
   readonly candidates: readonly string[];
   readonly hostname: string;
   readonly ips: readonly string[];
-  readonly bindAddress: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly versions: Readonly<Record<string, string>>;
   readonly influxd: InfluxdIdentity | undefined;
+  readonly bindAddress: string | undefined;
+  readonly labels: Readonly<Record<string, string>> | undefined;
+  readonly versions: Readonly<Record<string, string>> | undefined;
+  /** The address of a node that never named one. */
+  readonly defaultAddress: string;
 }
 
 export interface Registered {
@@ -59,6 +61,13 @@ interface Job {
   lease: LeaseId | undefined;
   /** The id of the last try; looked at when its outcome is unknown. */
   tried: Registered | undefined;
+}
+
+interface Place {
+  readonly id: number;
+  readonly lease: LeaseId;
+  /** The record that is replaced; undefined for a node that is new or was deregistered. */
+  readonly before: Entry | undefined;
 }
 
 export class Registrar {
@@ -123,7 +132,7 @@ export class Registrar {
       ...influxd.comparisons,
     ];
     const operations: Operation[] = [
-      ...this.nodeOperations(job, id, job.lease),
+      ...this.nodeOperations(job, { id, lease: job.lease, before: nodeEntry }),
       ...(known === undefined ? [{ put: keys.nextId, value: encodeRecord({ next: id + 1 }) }] : []),
       ...influxd.operations,
     ];
@@ -137,9 +146,11 @@ export class Registrar {
     return entry !== undefined && decodeRecord(entry, nodeRecord).op === op;
   }
 
-  private nodeOperations({ view, registration, op }: Job, id: number, lease: LeaseId): Operation[] {
+  private nodeOperations({ view, registration, op }: Job, place: Place): Operation[] {
     const { keys } = view;
-    const { uid, session, hostname, ips, bindAddress, labels, versions } = registration;
+    const { id, lease } = place;
+    const { uid, session, hostname, ips } = registration;
+    const before = place.before === undefined ? undefined : decodeRecord(place.before, nodeRecord);
     const at = new Date(this.deps.clock.nowMs()).toISOString();
     const named = session === undefined ? {} : { session };
     const node: NodeRecord = {
@@ -148,9 +159,9 @@ export class Registrar {
       ...named,
       hostname,
       ips: [...ips],
-      bindAddress,
-      labels,
-      versions,
+      bindAddress: registration.bindAddress ?? before?.bindAddress ?? registration.defaultAddress,
+      labels: registration.labels ?? before?.labels ?? {},
+      versions: registration.versions ?? before?.versions ?? {},
       registeredAt: at,
       op,
     };

@@ -91,6 +91,19 @@ describe('manager nodes API', () => {
       expect(back.body['id']).to.equal(1);
     });
 
+    it('leaves what a known node says of itself as it was where a registration does not say it', async () => {
+      const said = { labels: { rack: 'r1' }, versions: { agent: '0.1.0' } };
+      await register(agent('s1', { ...said, 'bind-address': '10.0.0.1:9999' }));
+      await register(agent('s2', { 'previous-session': 's1', 'bind-address': undefined }));
+      expect(await node(1)).to.deep.include({ ...said, 'bind-address': '10.0.0.1:9999' });
+      await register(agent('s3', { 'previous-session': 's2', labels: {}, versions: {} }));
+      expect(await node(1)).to.deep.include({
+        labels: {},
+        versions: {},
+        'bind-address': '10.0.0.1:8888',
+      });
+    });
+
     it('never gives an id twice, also after its node was deregistered', async () => {
       await register();
       await ask('DELETE', '/nodes/c/1');

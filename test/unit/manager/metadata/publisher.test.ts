@@ -5,25 +5,12 @@ import { parseTag } from '../../../../shared/api/version-tag.js';
 import { nextDigest } from '../../../../shared/meta/digest.js';
 import type { WriteOutcome } from '../../../../manager/metadata/publisher.js';
 import { MemoryStore } from '../../../../manager/store/memory/memory-store.js';
-import type { Store } from '../../../../manager/store/port.js';
-import { createServices, type Services } from '../../../../manager/services.js';
-import { systemClock } from '../../../../shared/lifecycle/clock.js';
-import { silentLogger } from '../../../../shared/log/logger.js';
+import type { Services } from '../../../../manager/services.js';
 import { lossyStore, type Fate } from '../../../support/lossy-store.js';
 import { snapshotWith } from '../../../support/snapshots.js';
+import { servicesOver } from '../../../support/services.js';
 
 const never = new AbortController().signal;
-
-function servicesOver(store: Store): Services {
-  return createServices({
-    store,
-    logger: silentLogger(),
-    clock: systemClock(),
-    prefix: '/clusterflux',
-    ttlMs: 15_000,
-    history: 10,
-  });
-}
 
 function write(
   services: Services,

@@ -1,12 +1,11 @@
 // What a heartbeat costs, and what becomes of liveness when leases or replies are lost.
 import { expect } from 'chai';
-import { createServices, type Services } from '../../../../manager/services.js';
+import type { Services } from '../../../../manager/services.js';
 import type { Registration } from '../../../../manager/nodes/registrar.js';
 import { MemoryStore } from '../../../../manager/store/memory/memory-store.js';
 import type { Store } from '../../../../manager/store/port.js';
-import { systemClock } from '../../../../shared/lifecycle/clock.js';
-import { silentLogger } from '../../../../shared/log/logger.js';
 import { lossyStore, type Fate } from '../../../support/lossy-store.js';
+import { servicesOver } from '../../../support/services.js';
 
 const signal = new AbortController().signal;
 const STATUS = { version: 1, state: 'in-step', pending: 0, hints: [] };
@@ -90,6 +89,7 @@ function registration(uid: string | undefined): Registration {
     hostname: 'h',
     ips: ['10.0.0.1'],
     bindAddress: '10.0.0.1:8888',
+    defaultAddress: '10.0.0.1:8888',
     labels: {},
     versions: {},
     influxd: undefined,
@@ -98,17 +98,6 @@ function registration(uid: string | undefined): Registration {
 
 function heartbeat(uid: string) {
   return { uid, session: 's', status: STATUS };
-}
-
-function servicesOver(store: Store): Services {
-  return createServices({
-    store,
-    logger: silentLogger(),
-    clock: systemClock(),
-    prefix: '/clusterflux',
-    ttlMs: 15_000,
-    history: 10,
-  });
 }
 
 function counted(store: Store, calls: string[]): Store {
