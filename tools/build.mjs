@@ -49,6 +49,16 @@ const englishOnly = {
   },
 };
 
+/** axios brings all media types there are, for uploads of forms; nothing here uploads one. 2 MiB less in a running agent. */
+const withoutMediaTypes = {
+  name: 'without-media-types',
+  setup(bundle) {
+    bundle.onLoad({ filter: /[\\/]mime-db[\\/]index\.js$/ }, () => ({
+      contents: 'module.exports = {};',
+    }));
+  },
+};
+
 const started = performance.now();
 const result = await build({
   absWorkingDir: root,
@@ -66,7 +76,7 @@ const result = await build({
   minifyWhitespace: true,
   minifySyntax: true,
   metafile: true,
-  plugins: [englishOnly],
+  plugins: [englishOnly, withoutMediaTypes],
   logLevel: 'warning',
   define: {
     CLUSTERFLUX_VERSION: JSON.stringify(version),

@@ -113,13 +113,17 @@ function deferred<T>(): Deferred<T> {
   return { promise, resolve };
 }
 
-function describeNode({ config, influxd }: RegistrationDeps) {
+/** A command listens nowhere, and may lack the agent's flags: what that agent has registered stays. */
+function describeNode({ config, state, influxd }: RegistrationDeps) {
   const { bindAddress, advertiseAddress } = config.agent;
+  const isNew = state.identity.nodeId === undefined;
   return {
     hostname: hostname(),
     ips: ownAddresses(),
-    bindAddress: formatAddress(advertisedAddress(bindAddress, advertiseAddress)),
-    versions: {},
+    bindAddress: isNew
+      ? formatAddress(advertisedAddress(bindAddress, advertiseAddress))
+      : undefined,
+    versions: undefined,
     influxd,
   };
 }

@@ -17,7 +17,7 @@ export async function runRejoin({ config }: OneOffOptions): Promise<OneOffResult
       : []),
     ...(before?.nodeId !== undefined
       ? [
-          `the managers still list it as node ${before.nodeId} of cluster ${before.cluster}; \`clusterflux nodes forget ${before.nodeId}\` takes that off the list. While it still counts as alive (15 s after its last heartbeat by default) they refuse a second agent of the same influxd; the agent tries again by itself`,
+          `the managers still list it as node ${before.nodeId} of cluster ${before.cluster}; \`clusterflux nodes forget ${before.nodeId} --cluster ${before.cluster} --yes\` takes that off the list. While it still counts as alive (15 s after its last heartbeat by default) they refuse a second agent of the same influxd; the agent tries again by itself`,
         ]
       : []),
   ];

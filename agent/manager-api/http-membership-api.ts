@@ -78,16 +78,16 @@ export function createHttpMembershipApi(client: ManagerClient): MembershipApi {
 }
 
 function registerBody(registration: Registration): RegisterBody {
-  const { previousSession, influxd } = registration;
+  const { previousSession, influxd, bindAddress, versions } = registration;
   return {
     hostname: registration.hostname,
     ips: [...registration.ips],
-    'bind-address': registration.bindAddress,
+    ...(bindAddress === undefined ? {} : { 'bind-address': bindAddress }),
     uid: registration.uid,
     session: registration.session,
     ...(previousSession === undefined ? {} : { 'previous-session': previousSession }),
     candidates: [...registration.candidates],
-    versions: { ...registration.versions },
+    ...(versions === undefined ? {} : { versions: { ...versions } }),
     ...(influxd === undefined ? {} : { influxd: influxdBody(influxd) }),
   };
 }

@@ -12,15 +12,16 @@ export interface InfluxdFacts {
 export interface Registration {
   readonly hostname: string;
   readonly ips: readonly string[];
-  /** The advertised peer address, host:port. */
-  readonly bindAddress: string;
+  /** The advertised peer address, host:port; undefined: as registered before. */
+  readonly bindAddress: string | undefined;
   readonly uid: string;
   readonly session: string;
   /** The last session that a manager confirmed; undefined before the first. */
   readonly previousSession: string | undefined;
   /** Sessions noted since, this one included. */
   readonly candidates: readonly string[];
-  readonly versions: Readonly<Record<string, string>>;
+  /** Undefined: as registered before. */
+  readonly versions: Readonly<Record<string, string>> | undefined;
   readonly influxd: InfluxdFacts | undefined;
 }
 

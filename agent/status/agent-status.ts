@@ -107,6 +107,7 @@ export class AgentStatus {
       return { ready: false, detail: 'the first look at the metadata has not ended yet' };
     }
     if (this.isOverdue) return { ready: true, detail: this.sentence };
+    if (this.standing.kind === 'refused') return { ready: false, detail: this.standing.sentence };
     if (this.standing.kind !== 'member') {
       return { ready: false, detail: 'not registered with a manager yet' };
     }

@@ -25,11 +25,18 @@ export interface InfluxdProbeDeps {
 /** Often enough that readiness follows a dead influxd within a load balancer's patience, and cheap beside its own work. */
 const INTERVAL_MS = 2_000;
 
+/**
+ * A restart can fall between two looks. The start time says so, but asking for it (SHOW DIAGNOSTICS) costs influxd more than
+ * a ping, and a registry that names the run before for a while does no harm.
+ */
+const START_AGAIN_MS = 30_000;
+
 export class InfluxdProbe {
   readonly name = 'influxd-probe';
   readonly phase = 'workers';
   private version: string | undefined;
   private started: string | undefined;
+  private askedStartMs = 0;
   private hasLooked = false;
 
   constructor(private readonly deps: InfluxdProbeDeps) {}
@@ -62,9 +69,17 @@ export class InfluxdProbe {
     this.hasLooked = true;
     this.version = version;
     if (version === undefined) this.started = undefined;
-    else this.started ??= await this.startOf(signal);
+    else await this.learnStart(signal);
     if (isNews) this.say(version);
     this.deps.onLook(version);
+  }
+
+  /** Asks at each look until it is known, then now and then; what is known stays where influxd does not say. */
+  private async learnStart(signal: AbortSignal): Promise<void> {
+    const nowMs = this.deps.clock.monotonicMs();
+    if (this.started !== undefined && nowMs - this.askedStartMs < START_AGAIN_MS) return;
+    this.askedStartMs = nowMs;
+    this.started = (await this.startOf(signal)) ?? this.started;
   }
 
   /** Where it may not be asked (no account yet) the time stays unknown, which the registry allows. */

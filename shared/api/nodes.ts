@@ -24,13 +24,19 @@ export const registerBodySchema = z.object({
     .max(100)
     .optional()
     .describe('where absent, the address the request came from'),
-  'bind-address': shortText.optional().describe('the advertised peer address, host:port'),
+  'bind-address': shortText
+    .optional()
+    .describe(
+      'the advertised peer address, host:port; where absent, as before, else of the request',
+    ),
   uid: token.optional().describe('made once and kept; without it each registration is a new node'),
   session: token.optional().describe('new at each start of the agent'),
   'previous-session': token.optional().describe('the last session that a manager confirmed'),
   candidates: z.array(token).max(1_000).optional().describe('sessions noted before registering'),
-  versions: textMap.optional().describe('e.g. {"agent": "0.1.0", "influxd": "1.6.7"}'),
-  labels: textMap.optional(),
+  versions: textMap
+    .optional()
+    .describe('e.g. {"agent": "0.1.0", "influxd": "1.6.7"}; where absent, as before'),
+  labels: textMap.optional().describe('where absent, as before'),
   influxd: influxdSchema.optional(),
 });
 export type RegisterBody = z.infer<typeof registerBodySchema>;

@@ -1,8 +1,16 @@
 // Makes sure that one process at a time uses a directory: flock(2) on a file in it, gone with the process however it dies.
 // Node has no flock, so util-linux's program takes it on a descriptor of ours. No pid file decides: those lie across containers.
 import { spawn } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { AppError, messageOf } from '../errors/app-error.js';
 
 export interface DirectoryLock {
@@ -65,7 +73,7 @@ export async function lockDirectory(
 /** A plain descriptor and not a FileHandle: that one is closed, and the lock lost, when it is garbage-collected. */
 function openLockFile(path: string, what: string): number {
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeDirectory(path);
     // Opened for appending and reading: it is made where it is missing, and a holder's line in it is left alone.
     return openSync(join(path, LOCK_FILE), 'a+', 0o600);
   } catch (error) {
@@ -74,6 +82,24 @@ function openLockFile(path: string, what: string): number {
       `opening ${what} ${path} failed: ${messageOf(error)}; make it a directory that this user can write to, or name another`,
       { cause: error, details: { path } },
     );
+  }
+}
+
+/**
+ * With the parents that are missing, one by one: where a system lets nobody make a directory below one that exists (/proc),
+ * Node 20's own `recursive` tries again for ever.
+ */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // If it is no directory, opening the lock in it says so.
+    if (code === 'EEXIST') return;
+    const parent = dirname(path);
+    if (code !== 'ENOENT' || existsSync(parent)) throw error;
+    makeDirectory(parent);
+    makeDirectory(path);
   }
 }
 

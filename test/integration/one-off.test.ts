@@ -11,6 +11,7 @@ import { runSync } from '../../agent/commands/sync.js';
 import { listDiskShards } from '../../agent/influxd/disk-shards.js';
 import { LIVE_MODE, type TickMode, type TickReport } from '../../agent/sync/port.js';
 import { agentSync } from '../../cli/commands/agent-sync.js';
+import type { NodeBody } from '../../shared/api/nodes.js';
 import type { Config } from '../../shared/config/config.js';
 import { loadConfig } from '../../shared/config/load.js';
 import type { AppError } from '../../shared/errors/app-error.js';
@@ -271,6 +272,26 @@ describe('one-off commands beside a real influxd', function () {
     await eventually(async () => (await list())[0]?.alive === false);
     await one.sync();
     expect((await list()).map(({ id }) => id)).to.deep.equal([1]);
+  });
+
+  it('leaves the address and the versions that the agent of this node has registered', async () => {
+    const { influxd, stateDir, sync } = await node();
+    const agent = await startTestAgent({ influxd, stateDir, endpoints: [manager.url] });
+    agents.push(agent);
+    const registered = async () => {
+      const answer = await fetch(`${manager.url}/nodes/test/1`);
+      return (await answer.json()) as NodeBody;
+    };
+    await eventually(async () => {
+      expect((await registered())['bind-address']).to.equal(new URL(agent.url).host);
+    });
+    const { versions } = await registered();
+    await agent.stop();
+    await sync();
+    expect(await registered()).to.deep.include({
+      'bind-address': new URL(agent.url).host,
+      versions,
+    });
   });
 
   it('acts on no copy of a state directory, until it rejoined', async () => {

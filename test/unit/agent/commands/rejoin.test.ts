@@ -22,7 +22,7 @@ describe('agent rejoin', () => {
         { path: 'agent.cluster', value: 'plant-2', flag: '--cluster' },
       ],
       directory: directory.path,
-      facts: { env: {}, cpus: 1, home: directory.path, isWritable: () => true },
+      facts: { home: path, isWritable: () => false, openFilesLimit: 1_024, env: {} },
     });
     const { signal } = new AbortController();
     const { sentence } = await runRejoin({ config, logger, signal });

@@ -101,7 +101,8 @@ describe('exchanges with one HTTP server', () => {
     expect(requests).to.equal(1);
     await connections.send(exchange({ isRepeatable: true }));
     const broken = await failure(connections.send(exchange({ isRepeatable: true })));
-    expect(broken).to.have.property('message', 'the answer broke off');
+    // Node 24 passes on what the socket said.
+    expect(String(broken)).to.match(/the answer broke off|ECONNRESET/);
     expect(requests).to.equal(3);
   });
 

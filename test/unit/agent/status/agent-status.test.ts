@@ -64,7 +64,10 @@ describe('the status of an agent', () => {
   it('says why a manager refuses it, instead of waiting for a registration', () => {
     status.noteInfluxd('1.6.7');
     status.noteReport(report({ inStep: false, outcome: 'blocked', sentence: 'blocked' }));
-    status.noteStanding({ ...REFUSED, sentence: 'this agent changes nothing: another has its uid' });
+    status.noteStanding({
+      ...REFUSED,
+      sentence: 'this agent changes nothing: another has its uid',
+    });
     expect(status.readiness()).to.deep.equal({
       ready: false,
       detail: 'this agent changes nothing: another has its uid',
