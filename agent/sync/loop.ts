@@ -13,6 +13,9 @@ import type { RemoteView } from './remote-view.js';
 /** After a tick that failed or waits for somebody: soon enough that being healed means converged within 5 s. */
 const RETRY_MS = 1000;
 
+/** Something may be pending for weeks; healed within 5 s is what is promised. */
+const LONGEST_PENDING_MS = 5000;
+
 /** After all managers were tried in vain, they are tried again so often, for ever. */
 const POLL_RETRY_MS = 2000;
 
@@ -43,6 +46,8 @@ export class SyncLoop {
   private isAwake = true;
   private wakeSleeper: (() => void) | undefined;
   private poll: AbortController | undefined;
+  private pendingSentence = '';
+  private pendingLooks = 0;
 
   constructor(private readonly deps: SyncLoopDeps) {}
 
@@ -105,9 +110,16 @@ export class SyncLoop {
     if (report.outcome !== 'no-action') return this.restFor(RETRY_MS, signal);
     const due = this.deps.reconciler.nextDueMs;
     const retryMs = due === undefined ? this.deps.resyncMs : Math.max(1, due - this.deps.nowMs());
-    // Pending drops and twins become possible by time alone.
-    const pendingMs = report.pending.length > 0 ? RETRY_MS : this.deps.resyncMs;
-    return this.restFor(Math.min(retryMs, pendingMs), signal);
+    return this.restFor(Math.min(retryMs, this.pendingMs(report)), signal);
+  }
+
+  /** What is pending may become possible by time alone (a proof, a twin's minute), so it is looked at again, ever more rarely. */
+  private pendingMs({ pending, sentence }: TickReport): number {
+    const isSame = pending.length > 0 && sentence === this.pendingSentence;
+    this.pendingLooks = isSame ? this.pendingLooks + 1 : 0;
+    this.pendingSentence = sentence;
+    if (pending.length === 0) return this.deps.resyncMs;
+    return Math.min(RETRY_MS * 2 ** this.pendingLooks, LONGEST_PENDING_MS);
   }
 
   private async restFor(ms: number, signal: AbortSignal): Promise<void> {
