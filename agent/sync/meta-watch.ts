@@ -16,6 +16,12 @@ const POLL_MS = 500;
 /** A directory that is not there yet (influxd was never started) is looked for so often. */
 const RETRY_MS = 500;
 
+/**
+ * A directory that is removed and made anew at once leaves the watch on the one that is gone, and nobody is told: so often it is
+ * looked whether it is still the same.
+ */
+const IDENTITY_CHECK_MS = 1000;
+
 export interface MetaWatchOptions {
   readonly metaDir: string;
   readonly isPolling: boolean;
@@ -46,7 +52,9 @@ export async function watchMeta(options: MetaWatchOptions, signal: AbortSignal):
 /** Resolves with the error that ended the watch, or without one when the directory went away or the signal came. */
 async function watchDirectory(options: MetaWatchOptions, signal: AbortSignal): Promise<unknown> {
   const { metaDir, onChange } = options;
+  const identity = await directoryIdentity(metaDir);
   const watcher = watch(metaDir, { depth: 0, ignoreInitial: true, ignorePermissionErrors: true });
+  const ended = new AbortController();
   try {
     return await new Promise<unknown>((resolve) => {
       watcher.on('raw', (_event: string, path: string) => {
@@ -56,11 +64,34 @@ async function watchDirectory(options: MetaWatchOptions, signal: AbortSignal): P
       watcher.on('ready', onChange);
       watcher.on('unlinkDir', () => resolve(undefined));
       watcher.on('error', resolve);
+      void untilAnother(metaDir, identity, AbortSignal.any([signal, ended.signal])).then(resolve);
       signal.addEventListener('abort', () => resolve(undefined), { once: true });
       if (signal.aborted) resolve(undefined);
     });
   } finally {
+    ended.abort();
     await watcher.close();
+  }
+}
+
+/** Resolves when another directory stands at the path, or the signal comes. */
+async function untilAnother(
+  metaDir: string,
+  identity: string,
+  signal: AbortSignal,
+): Promise<undefined> {
+  while (!signal.aborted && (await directoryIdentity(metaDir)) === identity) {
+    await pause(IDENTITY_CHECK_MS, signal);
+  }
+}
+
+/** Inode numbers are used again at once, so the time of birth counts too. */
+async function directoryIdentity(metaDir: string): Promise<string> {
+  try {
+    const { dev, ino, birthtimeMs } = await stat(metaDir);
+    return `${dev} ${ino} ${birthtimeMs}`;
+  } catch {
+    return 'missing'; // the loop around it waits until it is there again
   }
 }
 
