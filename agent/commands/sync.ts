@@ -20,6 +20,7 @@ import { OfflineApplier } from '../sync/apply-offline.js';
 import type { TickMode, TickReport } from '../sync/port.js';
 import { SyncReconciler } from '../sync/reconciler.js';
 import { RemoteView } from '../sync/remote-view.js';
+import { makeReport } from '../sync/report.js';
 import { metaWriterOf } from './meta-writer-of.js';
 import type { OneOffOptions } from './options.js';
 import { whileRegistered } from './registration.js';
@@ -197,15 +198,7 @@ async function factsOf(
 }
 
 function blocked(sentence: string): TickReport {
-  return {
-    outcome: 'blocked',
-    sentence,
-    version: 0,
-    inStep: false,
-    pending: [],
-    held: [],
-    steps: [],
-  };
+  return makeReport({ outcome: 'blocked', sentence, version: 0 });
 }
 
 // ---- a dry run that leaves no trace

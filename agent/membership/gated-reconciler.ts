@@ -1,6 +1,7 @@
 // The reconciler behind the registration: an agent that no manager has accepted pushes, applies and replays nothing.
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { Reconciler, TickMode, TickReport } from '../sync/port.js';
+import { makeReport } from '../sync/report.js';
 import type { Standing } from './membership.js';
 
 /** The reconciler as the loop uses it. */
@@ -58,5 +59,5 @@ export class GatedReconciler implements DueReconciler {
 }
 
 function report(outcome: 'waiting' | 'blocked', sentence: string): TickReport {
-  return { outcome, sentence, version: 0, inStep: false, pending: [], held: [], steps: [] };
+  return makeReport({ outcome, sentence, version: 0 });
 }

@@ -2,6 +2,7 @@
 import { isAppError } from '../../shared/errors/app-error.js';
 import type { Reconciler, TickMode, TickReport } from '../sync/port.js';
 import type { RemoteView } from '../sync/remote-view.js';
+import { makeReport } from '../sync/report.js';
 
 export interface SyncOnce {
   readonly mode: TickMode;
@@ -21,19 +22,7 @@ export async function syncOnce({
     await remoteView.refresh(signal);
   } catch (error) {
     if (!isAppError(error, 'manager-unreachable', 'manager-invalid')) throw error;
-    return waiting(error.message);
+    return makeReport({ outcome: 'waiting', sentence: error.message, version: 0 });
   }
   return reconciler.tick(mode, signal);
-}
-
-function waiting(sentence: string): TickReport {
-  return {
-    outcome: 'waiting',
-    sentence,
-    version: 0,
-    inStep: false,
-    pending: [],
-    held: [],
-    steps: [],
-  };
 }

@@ -1,6 +1,6 @@
 // From base, local, remote and marks to what is to be pushed, applied and noted: the pure heart of the reconciler. Objects
 // are decided one by one (decide.ts), parents before children, and what a parent's fate means for a child is settled here.
-import type { ObjectKey, ObjectKind, ObjectName, SchemaObject } from '../../shared/meta/model.js';
+import type { ObjectKey, ObjectName, SchemaObject } from '../../shared/meta/model.js';
 import {
   databaseOf,
   keyOf,
@@ -15,6 +15,7 @@ import type { Decision, FieldConflict } from './decide.js';
 import { decide, withFields, withoutFields } from './decide.js';
 import { joinHold } from './join-hold.js';
 import { mendMerged } from './mend-merged.js';
+import { keysInOrder } from './plan-order.js';
 import type { Apply, Plan, PlanInput, PlannedPending } from './plan-types.js';
 
 /** A drop of an object whose two creations were merged is held so long: its other user may not know of the first. */
@@ -27,27 +28,6 @@ export function plan(input: PlanInput): Plan {
   const planner = new Planner(input);
   for (const key of keysInOrder(input)) planner.consider(key);
   return planner.finish();
-}
-
-const KIND_ORDER: readonly ObjectKind[] = [
-  'database',
-  'policy',
-  'continuous-query',
-  'subscription',
-  'user',
-  'privilege',
-];
-
-/** Every known key, parents before children, otherwise by name, so that equal input gives an equal plan. */
-function keysInOrder({ entries, local, remote }: PlanInput): ObjectKey[] {
-  const ranks = new Map<ObjectKey, number>();
-  const add = (key: ObjectKey, kind: ObjectKind) => ranks.set(key, KIND_ORDER.indexOf(kind));
-  for (const [key, { kind }] of local) add(key, kind);
-  for (const [key, { kind }] of remote) add(key, kind);
-  for (const key of entries.keys()) if (!ranks.has(key)) add(key, nameOf(key).kind);
-  return [...ranks]
-    .sort(([a, left], [b, right]) => left - right || (a < b ? -1 : 1))
-    .map(([key]) => key);
 }
 
 class Planner {

@@ -2,19 +2,10 @@
 import { z } from 'zod';
 import type { Marks } from '../meta/marks.js';
 import type { ObjectKind, ObjectName } from '../meta/model.js';
-import { keyOf, nameOf } from '../meta/model.js';
+import { keyOf, nameOf, OBJECT_KINDS } from '../meta/model.js';
 import { nodeId, time, version } from './fields.js';
 
-const KINDS = [
-  'database',
-  'policy',
-  'continuous-query',
-  'subscription',
-  'user',
-  'privilege',
-] as const satisfies readonly ObjectKind[];
-
-const objectName = { object: z.enum(KINDS), path: z.array(z.string()).min(1).max(3) };
+const objectName = { object: z.enum(OBJECT_KINDS), path: z.array(z.string()).min(1).max(3) };
 
 export const marksSchema = z
   .object({

@@ -1,6 +1,6 @@
 // The difference of two schemas in words, for histories, `versions diff`, logs and dry runs. Never shows a hash.
 import type { ObjectKey, ObjectKind, Schema, SchemaObject, ValueOf } from './model.js';
-import { PRIVILEGES, sameValue } from './model.js';
+import { OBJECT_KINDS, PRIVILEGES, sameValue } from './model.js';
 
 /** One difference. `before`/`after` are the values (see model.ts), masked, and absent where the object is absent. */
 export interface Change {
@@ -48,17 +48,8 @@ function diffObject(
   };
 }
 
-const KIND_ORDER: readonly ObjectKind[] = [
-  'database',
-  'policy',
-  'continuous-query',
-  'subscription',
-  'user',
-  'privilege',
-];
-
 function byKindAndPath(a: Change, b: Change): number {
-  const kinds = KIND_ORDER.indexOf(a.object) - KIND_ORDER.indexOf(b.object);
+  const kinds = OBJECT_KINDS.indexOf(a.object) - OBJECT_KINDS.indexOf(b.object);
   if (kinds !== 0) return kinds;
   const [left, right] = [JSON.stringify(a.path), JSON.stringify(b.path)];
   return left < right ? -1 : left > right ? 1 : 0;

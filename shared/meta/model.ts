@@ -5,6 +5,16 @@
 export type ObjectKind =
   'database' | 'policy' | 'continuous-query' | 'subscription' | 'user' | 'privilege';
 
+/** All kinds, each after those whose drop takes it along. */
+export const OBJECT_KINDS = [
+  'database',
+  'policy',
+  'continuous-query',
+  'subscription',
+  'user',
+  'privilege',
+] as const satisfies readonly ObjectKind[];
+
 /** Privilege numbers as meta.db has them (influxql.Privilege); 0, none, is the same as no privilege and is left out. */
 export const PRIVILEGES = { 1: 'READ', 2: 'WRITE', 3: 'ALL' } as const;
 export type PrivilegeLevel = keyof typeof PRIVILEGES;
