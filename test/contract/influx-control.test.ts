@@ -1,80 +1,16 @@
-// One suite for the InfluxControl port, run against the fake and against a real influxd; then the two side by side, so that
-// whatever is tested on the fake holds for the real one.
-import { writeFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+// One suite for the InfluxControl port, run against the fake and against a real influxd.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { FakeInflux } from '../../agent/influxd/fake-influx.js';
-import { createInfluxControl } from '../../agent/influxd/influx-control.js';
 import type { InfluxControl } from '../../agent/influxd/port.js';
 import { quoteIdentifier } from '../../agent/influxd/quote.js';
 import { normalisePolicy, refusalOf } from '../../agent/influxd/rules.js';
 import * as statements from '../../agent/influxd/statements.js';
-import { parseAddress } from '../../shared/config/address.js';
 import { encodeSnapshot } from '../../shared/meta/codec.js';
 import { lineageOf } from '../../shared/meta/lineage.js';
-import type { ObjectOf, Schema, SchemaObject, ValueOf } from '../../shared/meta/model.js';
+import type { ObjectOf, SchemaObject, ValueOf } from '../../shared/meta/model.js';
 import { keyOf } from '../../shared/meta/model.js';
 import { emptyData, readSchema } from '../../shared/meta/snapshot.js';
-import type { TestInfluxd } from '../support/influxd.js';
-import { startInfluxd } from '../support/influxd.js';
-
-/** A server under test: the port, and what people and the system do to the server. */
-interface Server {
-  readonly control: InfluxControl;
-  write(database: string, timeNs: bigint): Promise<void>;
-  kill(): Promise<void>;
-  start(): Promise<void>;
-  /** Puts another meta.db in place, or none. */
-  putFile(bytes: Uint8Array | undefined): Promise<void>;
-  remove(): Promise<void>;
-}
-
-async function fakeServer(): Promise<Server> {
-  const control = new FakeInflux();
-  return {
-    control,
-    write: async (database, timeNs) => {
-      control.write(database, undefined, timeNs);
-    },
-    kill: async () => {
-      control.kill();
-    },
-    start: async () => {
-      control.start();
-    },
-    putFile: async (bytes) => {
-      control.replaceFile(bytes);
-    },
-    remove: () => control.close(),
-  };
-}
-
-async function realServer(): Promise<Server> {
-  const influxd = await startInfluxd();
-  const control = controlOf(influxd);
-  const file = join(influxd.metaDir, 'meta.db');
-  return {
-    control,
-    write: (database, timeNs) => influxd.write(database, `m f=1 ${timeNs.toString()}`),
-    kill: () => influxd.kill9(),
-    start: () => influxd.start(),
-    putFile: (bytes) => (bytes === undefined ? rm(file) : writeFile(file, bytes)),
-    remove: async () => {
-      await control.close();
-      await influxd.remove();
-    },
-  };
-}
-
-function controlOf(influxd: TestInfluxd): InfluxControl {
-  const { url, metaDir } = influxd;
-  return createInfluxControl({
-    url,
-    metaDir,
-    snapshotAddress: parseAddress(influxd.snapshotAddress)!,
-  });
-}
+import { fakeServer, realServer, schemaOf, type Server } from '../support/influx-servers.js';
 
 const HOUR = 3_600_000_000_000n;
 const DAY = 24n * HOUR;
@@ -136,10 +72,6 @@ function policyObject(
 
 function databaseObject(name: string, defaultPolicy = 'autogen'): ObjectOf<'database'> {
   return { kind: 'database', path: [name], value: { defaultPolicy } };
-}
-
-async function schemaOf(control: InfluxControl): Promise<Schema> {
-  return readSchema(await control.readMemory());
 }
 
 async function expectDone(control: InfluxControl, statement: string): Promise<void> {
@@ -462,54 +394,6 @@ for (const [kind, makeServer] of [
   });
 }
 
-describe('influx control: the fake beside a real influxd', () => {
-  let real: Server;
-  before(async () => {
-    real = await realServer();
-  });
-  after(() => real.remove());
-
-  it('gives the same answers, the same schema and the same Index steps for any statements', async function () {
-    this.timeout(40_000);
-    const fake = await fakeServer();
-    let last = await indexes(fake, real);
-    await fc.assert(
-      fc.asyncProperty(fc.array(anyStatement(), { minLength: 8, maxLength: 8 }), async (texts) => {
-        for (const text of texts) {
-          const [a, b] = [await fake.control.execute(text), await real.control.execute(text)];
-          expect(a, `fake, ${text}`).to.deep.equal(b);
-          const now = await indexes(fake, real);
-          expect(now.fake - last.fake, `Index of the fake after ${text}`).to.equal(
-            now.real - last.real,
-          );
-          last = now;
-        }
-        expect(comparable(await schemaOf(fake.control))).to.deep.equal(
-          comparable(await schemaOf(real.control)),
-        );
-      }),
-      { numRuns: 60, seed: 1, endOnFailure: true },
-    );
-  });
-});
-
-async function indexes(fake: Server, real: Server): Promise<{ fake: bigint; real: bigint }> {
-  return {
-    fake: (await fake.control.readMemory()).Index,
-    real: (await real.control.readMemory()).Index,
-  };
-}
-
-/** Password hashes have salts; everything else must be equal. */
-function comparable(schema: Schema): [string, unknown][] {
-  return [...schema]
-    .map(([key, { kind, value }]): [string, unknown] => [
-      key,
-      kind === 'user' ? { ...value, hash: '' } : value,
-    ])
-    .sort(([a], [b]) => (a < b ? -1 : 1));
-}
-
 function anyDuration(): fc.Arbitrary<bigint> {
   return fc.oneof(
     fc.constantFrom(
@@ -542,76 +426,4 @@ function anyPolicy(): fc.Arbitrary<ValueOf['policy']> {
 /** Taken by a statement, perhaps with another shard duration than asked for. */
 function isTaken(value: ValueOf['policy']): boolean {
   return refusalOf(policyObject(['any', 'p'], normalisePolicy(value))) === undefined;
-}
-
-/** Few names, so that statements meet: objects there already, there no more, there with another value. */
-function anyStatement(): fc.Arbitrary<string> {
-  const database = fc.constantFrom('"d1"', '"d 2"', '"nope"');
-  const policy = fc.constantFrom('"autogen"', '"p.1"', '"p2"');
-  const user = fc.constantFrom('"u1"', '"u\\n2"');
-  const duration = fc.constantFrom('INF', '1h', '2h', '90m', '30m', '3d', '52w', '0s');
-  const clauses = fc.constantFrom(
-    'REPLICATION 1',
-    'REPLICATION 2',
-    'REPLICATION 1 SHARD DURATION 1h',
-    'REPLICATION 1 SHARD DURATION 30m',
-    'REPLICATION 3 SHARD DURATION 2d',
-  );
-  const flag = fc.constantFrom('', ' DEFAULT');
-  const text = (parts: readonly (fc.Arbitrary<string> | string)[]) =>
-    fc
-      .tuple(...parts.map((part) => (typeof part === 'string' ? fc.constant(part) : part)))
-      .map((each) => each.join(''));
-  return fc.oneof(
-    text(['CREATE DATABASE ', database]),
-    text([
-      'CREATE DATABASE ',
-      database,
-      ' WITH DURATION ',
-      duration,
-      ' ',
-      clauses,
-      ' NAME ',
-      policy,
-    ]),
-    text(['DROP DATABASE ', database]),
-    text([
-      'CREATE RETENTION POLICY ',
-      policy,
-      ' ON ',
-      database,
-      ' DURATION ',
-      duration,
-      ' ',
-      clauses,
-      flag,
-    ]),
-    text(['ALTER RETENTION POLICY ', policy, ' ON ', database, ' DURATION ', duration, flag]),
-    text(['ALTER RETENTION POLICY ', policy, ' ON ', database, ' ', clauses]),
-    text(['ALTER RETENTION POLICY ', policy, ' ON ', database, ' DEFAULT']),
-    text(['DROP RETENTION POLICY ', policy, ' ON ', database]),
-    text([
-      'CREATE CONTINUOUS QUERY "q!" ON "d 2" BEGIN SELECT ',
-      fc.constantFrom('max', 'mean'),
-      '(x) INTO "d 2".p2.m FROM "d 2".autogen.m GROUP BY time(1m) END',
-    ]),
-    text(['DROP CONTINUOUS QUERY "q!" ON ', database]),
-    text(['CREATE SUBSCRIPTION "s" ON ', database, '.', policy, " DESTINATIONS ALL 'http://h:1'"]),
-    text(['CREATE SUBSCRIPTION "s" ON ', database, '.', policy, " DESTINATIONS ANY 'http://h'"]),
-    text(['DROP SUBSCRIPTION "s" ON ', database, '.', policy]),
-    text([
-      'CREATE USER ',
-      user,
-      " WITH PASSWORD '",
-      fc.constantFrom('p', 'q'),
-      "'",
-      fc.constantFrom('', ' WITH ALL PRIVILEGES'),
-    ]),
-    text(['SET PASSWORD FOR ', user, " = 'p'"]),
-    text(['GRANT ', fc.constantFrom('READ', 'WRITE', 'ALL'), ' ON ', database, ' TO ', user]),
-    text(['REVOKE ALL ON ', database, ' FROM ', user]),
-    text(['GRANT ALL PRIVILEGES TO ', user]),
-    text(['REVOKE ALL PRIVILEGES FROM ', user]),
-    text(['DROP USER ', user]),
-  );
 }

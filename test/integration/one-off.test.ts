@@ -1,19 +1,14 @@
 // The one-off commands of the agent beside real InfluxDB servers: live, offline, before the first start, beside an agent.
-import { EventEmitter } from 'node:events';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { expect } from 'chai';
-import { Command } from 'commander';
 import { runRejoin } from '../../agent/commands/rejoin.js';
 import { runRestore } from '../../agent/commands/restore.js';
 import { runSync } from '../../agent/commands/sync.js';
 import { listDiskShards } from '../../agent/influxd/disk-shards.js';
 import { LIVE_MODE, type TickMode, type TickReport } from '../../agent/sync/port.js';
-import { agentSync } from '../../cli/commands/agent-sync.js';
 import type { NodeBody } from '../../shared/api/nodes.js';
 import type { Config } from '../../shared/config/config.js';
-import { loadConfig } from '../../shared/config/load.js';
 import type { AppError } from '../../shared/errors/app-error.js';
 import { silentLogger } from '../../shared/log/logger.js';
 import { startTestAgent, type TestAgent } from '../support/agent.js';
@@ -21,6 +16,7 @@ import { eventually } from '../support/eventually.js';
 import { freePort } from '../support/free-port.js';
 import { startInfluxd, type InfluxdOptions, type TestInfluxd } from '../support/influxd.js';
 import { startTestManager, type TestManager } from '../support/manager.js';
+import { command, configOf } from '../support/one-off.js';
 import { temporaryDirectory } from '../support/temp-dir.js';
 
 const OFFLINE: Partial<TickMode> = { offline: true };
@@ -433,71 +429,4 @@ describe('one-off commands beside a real influxd', function () {
 function restoreOptions({ config }: Node) {
   const { signal } = new AbortController();
   return { config, logger: silentLogger(), signal, file: undefined };
-}
-
-function configOf(influxd: TestInfluxd, stateDir: string, endpoint: string): Config {
-  return loadConfig({
-    file: undefined,
-    flags: [],
-    directory: stateDir,
-    facts: {
-      home: stateDir,
-      isWritable: () => false,
-      openFilesLimit: 1_024,
-      env: {
-        CLUSTERFLUX_AGENT_CLUSTER: 'test',
-        CLUSTERFLUX_AGENT_ENDPOINTS: endpoint,
-        CLUSTERFLUX_AGENT_STATE_DIR: stateDir,
-        CLUSTERFLUX_INFLUXDB_URL: influxd.url,
-        CLUSTERFLUX_INFLUXDB_META_DIR: influxd.metaDir,
-        CLUSTERFLUX_INFLUXDB_SNAPSHOT_ADDRESS: influxd.snapshotAddress,
-      },
-    },
-  }).config;
-}
-
-/** `agent sync` as the command line runs it, with these flags. */
-async function command(
-  { config, influxd, stateDir }: Node,
-  flags: Readonly<Record<string, boolean>>,
-): Promise<{ exitCode: number; stderr: string }> {
-  let stderr = '';
-  const sink = new Writable({
-    write: (chunk: Buffer, _encoding, done) => {
-      stderr += chunk.toString();
-      done();
-    },
-  });
-  const agentSyncCommand = new Command('sync');
-  for (const [name, value] of Object.entries(flags)) agentSyncCommand.setOptionValue(name, value);
-  const host = Object.assign(new EventEmitter(), { exit: () => undefined });
-  const exitCode = await agentSync(
-    {
-      io: {
-        stdout: sink,
-        stderr: sink,
-        env: {
-          HOME: stateDir,
-          CLUSTERFLUX_AGENT_CLUSTER: config.agent.cluster,
-          CLUSTERFLUX_AGENT_ENDPOINTS: config.agent.endpoints.join(','),
-          CLUSTERFLUX_AGENT_STATE_DIR: stateDir,
-          CLUSTERFLUX_INFLUXDB_URL: influxd.url,
-          CLUSTERFLUX_INFLUXDB_META_DIR: influxd.metaDir,
-          CLUSTERFLUX_INFLUXDB_SNAPSHOT_ADDRESS: influxd.snapshotAddress,
-        },
-        directory: stateDir,
-        host,
-      },
-      options: {
-        config: undefined,
-        manager: undefined,
-        timeoutMs: 1_000,
-        output: 'table',
-        debug: false,
-      },
-    },
-    agentSyncCommand,
-    runSync,
-  );
-  return { exitCode, stderr };
 }
