@@ -1,10 +1,14 @@
 // Asks a manager, for the operator commands: one attempt per manager, all of them in turn, answers checked against the
 // schemas of shared/api. Errors of the API become AppErrors with its own code and sentence.
+import { randomUUID } from 'node:crypto';
 import { Agent as HttpsAgent } from 'node:https';
 import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
 import type { z } from 'zod';
+import { IDEMPOTENCY_HEADER } from '../shared/api/headers.js';
 import { problemSchema } from '../shared/api/problem.js';
 import { AppError, messageOf, type ErrorCode } from '../shared/errors/app-error.js';
+import { MIN_TLS_VERSION, type Certificates } from '../shared/security/certificates.js';
+import { streamInTurn } from './api-stream.js';
 
 /** Snapshots are the largest answers; the manager's own limit is checked there. */
 const MAX_ANSWER_BYTES = 1024 ** 3;
@@ -17,6 +21,12 @@ export interface ApiClient {
   /** The body as bytes; undefined for 204. */
   bytes(path: string): Promise<Buffer | undefined>;
   delete(path: string): Promise<void>;
+  /** What deleting would do (the path says `dry-run=true`), checked as by `json`. */
+  dryDelete<T>(path: string, schema: z.ZodType<T>): Promise<T>;
+  /** The data of server-sent events as text, until the stream ends; see api-stream.ts. */
+  stream(path: string): AsyncGenerator<string, void>;
+  /** Sends JSON, to each manager under the same idempotency key; the JSON answer, checked as by `json`. */
+  post<T>(path: string, body: object, schema: z.ZodType<T>): Promise<T>;
 }
 
 export interface ApiClientOptions {
@@ -25,7 +35,7 @@ export interface ApiClientOptions {
   /** For each attempt, and its whole answer. */
   readonly timeoutMs: number;
   /** PEM texts for https managers: who signs them, and a certificate of one's own. */
-  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  readonly tls: Certificates;
   /** Sent as bearer token. */
   readonly token: string | undefined;
 }
@@ -40,11 +50,11 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     // Every answer is judged here; a proxy of the environment has no business between us and the manager.
     validateStatus: () => true,
     proxy: false,
-    httpsAgent: new HttpsAgent(tls),
+    httpsAgent: new HttpsAgent({ ...tls, minVersion: MIN_TLS_VERSION }),
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
   });
   const ask = (method: 'GET' | 'DELETE', path: string, accept: string) =>
-    askInTurn(http, endpoints, { method, path, accept, timeoutMs });
+    askInTurn(http, endpoints, { method, path, headers: { accept }, timeoutMs });
 
   const jsonOrNothing = async <T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> => {
     const answer = await ask('GET', path, 'application/json');
@@ -66,13 +76,31 @@ export function createApiClient(options: ApiClientOptions): ApiClient {
     async delete(path) {
       await ask('DELETE', path, 'application/json');
     },
+    async dryDelete(path, schema) {
+      return checkedJson(await ask('DELETE', path, 'application/json'), schema);
+    },
+    stream(path) {
+      return streamInTurn(http, endpoints, { path, timeoutMs, refuse: problemOf, reasonOf });
+    },
+    async post(path, body, schema) {
+      const headers = {
+        accept: 'application/json',
+        'content-type': 'application/json',
+        [IDEMPOTENCY_HEADER]: randomUUID(),
+      };
+      const data = JSON.stringify(body);
+      const question = { method: 'POST', path, headers, data, timeoutMs } as const;
+      return checkedJson(await askInTurn(http, endpoints, question), schema);
+    },
   };
 }
 
 interface Question {
-  readonly method: 'GET' | 'DELETE';
+  readonly method: 'GET' | 'DELETE' | 'POST';
   readonly path: string;
-  readonly accept: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** The body, where there is one. */
+  readonly data?: string;
   readonly timeoutMs: number;
 }
 
@@ -93,10 +121,10 @@ async function askInTurn(
     const url = endpoint.replace(/\/+$/, '') + question.path;
     let response: AxiosResponse<Buffer>;
     try {
-      const { method, accept, timeoutMs } = question;
+      const { method, headers, data, timeoutMs } = question;
       // axios's own timeout begins with the connection; the signal also covers finding the address.
       const signal = AbortSignal.timeout(timeoutMs);
-      response = await http.request<Buffer>({ method, url, headers: { accept }, signal });
+      response = await http.request<Buffer>({ method, url, headers, data, signal });
     } catch (error) {
       const isLate =
         axios.isCancel(error) || (axios.isAxiosError(error) && error.code === 'ECONNABORTED');

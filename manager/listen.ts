@@ -4,13 +4,20 @@ import { formatAddress, type Address } from '../shared/config/address.js';
 import { AppError, messageOf } from '../shared/errors/app-error.js';
 import type { App } from './http/app.js';
 
+/** Tried in this order; the first that the machine has. */
+const HOSTS: Readonly<Record<string, readonly string[]>> = {
+  // All addresses: IPv6 with IPv4 where the machine has it, else IPv4 alone.
+  '': ['::', '0.0.0.0'],
+  // Given this name, the HTTP library would make a second server, without our limits and without new certificates.
+  localhost: ['127.0.0.1', '::1'],
+};
+
 /**
  * Listens and returns what was bound (port 0 is a free one; host '' is all addresses). Throws AppError `address-in-use` or
  * `config-invalid`.
  */
 export async function listen(app: App, wanted: Address): Promise<Address> {
-  // All addresses: IPv6 with IPv4 where the machine has it, else IPv4 alone.
-  const hosts = wanted.host === '' ? ['::', '0.0.0.0'] : [wanted.host];
+  const hosts = HOSTS[wanted.host] ?? [wanted.host];
   let failure: unknown;
   for (const host of hosts) {
     try {

@@ -10,22 +10,25 @@ import {
 } from '../shared/config/address.js';
 import { assertMayListen, mayListenWide } from '../shared/config/checks.js';
 import type { Config } from '../shared/config/config.js';
-import { AppError } from '../shared/errors/app-error.js';
 import type { BuildInfo } from '../shared/lifecycle/build-info.js';
 import { systemClock, type Clock } from '../shared/lifecycle/clock.js';
 import { createReadyFile, type ReadyFile } from '../shared/lifecycle/ready-file.js';
 import { DEFAULT_LIMITS_MS, runGroup, type Runnable } from '../shared/lifecycle/run-group.js';
 import type { Logger } from '../shared/log/logger.js';
+import { firstLook } from './first-look.js';
 import { buildApp, type App } from './http/app.js';
-import type { TlsOptions } from './http/deps.js';
 import { listen } from './listen.js';
 import { Caretaker } from './maintenance/caretaker.js';
 import { Maintenance } from './maintenance/maintenance.js';
+import { QuotaWatch } from './maintenance/quota-watch.js';
 import { ManagerMetrics, measuredStore } from './metrics.js';
 import { Presence } from './nodes/presence.js';
 import type { ManagerRecord } from './nodes/records.js';
-import { openStore, readPem, type OpenedStore } from './open-store.js';
+import { openSecurity, type Security } from './open-security.js';
+import { openStore, type OpenedStore } from './open-store.js';
 import { createServices, type Services } from './services.js';
+import { StoreGate } from './store/archive/closed.js';
+import { Keys } from './store/keys.js';
 import type { Store } from './store/port.js';
 
 export interface ManagerOptions {
@@ -42,32 +45,41 @@ export interface ManagerOptions {
 /** How long requests that are under way may go on once the manager listens no more. */
 const FINISH_MS = 1_000;
 
+/** How long what is still to be told may take when the manager stops. */
+const TELL_MS = 500;
+
 /** Taking the own record away is a courtesy; its lease ends anyway. */
 const LEAVE_MS = 500;
 
 /**
  * Runs a manager until the signal is aborted; resolves to the exit code. Throws AppError for what keeps it from starting:
- * `address-in-use`, `already-running`, `state-unwritable`, `config-invalid`. A store out of reach is not among them.
+ * `address-in-use`, `already-running`, `state-unwritable`, `config-invalid`, `store-closed`, `store-format-unknown`. A store
+ * out of reach is not among them.
  */
 export async function runManager(options: ManagerOptions): Promise<number> {
   const { config, logger, signal } = options;
-  refuseUnsupported(config);
+  assertMayListen(
+    'manager.bind-address',
+    config.manager.bindAddress,
+    mayListenWide(config.manager),
+  );
+  const security = await openSecurity(config.manager, { logger, clock: systemClock() });
   const readyFile = createReadyFile(options.readyFile);
   // One that a crash left would claim that this manager is ready.
   await readyFile.remove();
-  const tls = await readTls(config.manager);
   const opened = await openStore(config, logger);
   try {
     const parts = assemble(options, opened);
-    const { app, stop, draining } = await openApp(options, parts, tls);
+    const { app, stop, draining } = await openApp(options, parts, security);
     const bound = await listen(app, config.manager.bindAddress);
-    const url = addressUrl(bound, tls === undefined ? 'http' : 'https');
+    const url = addressUrl(bound, security.tls === undefined ? 'http' : 'https');
     logger.info('listening', { target: url, store: parts.store.location });
     const drain: Drain = { draining, readyFile, url, delayMs: config.manager.drainDelayMs };
     const runnables: Runnable[] = [
       readiness(drain, parts, logger),
       { name: 'http', phase: 'ingress', stop: () => closeApp(app, parts.services, stop) },
       ...loops(options, parts, opened, bound),
+      ...security.runnables,
       { name: 'store', phase: 'ports', stop: () => parts.store.close() },
     ];
     const limitsMs = { drain: drain.delayMs + DEFAULT_LIMITS_MS.drain };
@@ -79,19 +91,10 @@ export async function runManager(options: ManagerOptions): Promise<number> {
   }
 }
 
-/** Security that this release does not have must not look as if it were on. */
-function refuseUnsupported({ manager }: Config): void {
-  assertMayListen('manager.bind-address', manager.bindAddress, mayListenWide(manager));
-  if (manager.tokenFile === undefined) return;
-  throw new AppError(
-    'config-invalid',
-    'manager.token-file is set, and this release does not check tokens yet; remove it, and listen on loopback or use manager.client-ca-file',
-  );
-}
-
 interface Parts {
   readonly managerId: string;
   readonly store: Store;
+  readonly gate: StoreGate;
   readonly services: Services;
   readonly metrics: ManagerMetrics;
   readonly clock: Clock;
@@ -99,22 +102,35 @@ interface Parts {
 
 function assemble({ config, logger, registry }: ManagerOptions, opened: OpenedStore): Parts {
   const clock = systemClock();
-  const metrics = new ManagerMetrics(registry, () => services.views.waiting);
-  const store = measuredStore(opened.store, metrics);
+  const metrics = new ManagerMetrics(
+    registry,
+    () => services.views.waiting + services.events.following,
+  );
   const { prefix, ttlMs } = config.etcd;
-  const { history } = config.manager;
-  const services: Services = createServices({ store, logger, clock, prefix, ttlMs, history });
-  return { managerId: randomUUID(), store, services, metrics, clock };
+  const gate = new StoreGate(opened.store, new Keys(prefix));
+  const store = measuredStore(gate.guarded(), metrics);
+  const { history, maxEvents } = config.manager;
+  const { maxDrops } = config.guard;
+  const services: Services = createServices({
+    store,
+    logger,
+    clock,
+    prefix,
+    ttlMs,
+    history,
+    maxDrops,
+    maxEvents,
+  });
+  return { managerId: randomUUID(), store, gate, services, metrics, clock };
 }
 
 async function openApp(
   { config, logger, registry, build }: ManagerOptions,
   { managerId, store, services, metrics }: Parts,
-  tls: TlsOptions | undefined,
+  { tls, tokens }: Security,
 ): Promise<{ app: App; stop: AbortController; draining: AbortController }> {
   const stop = new AbortController();
   const draining = new AbortController();
-  const { maxSnapshotBytes, longPollMs, maxWaiters } = config.manager;
   const app = await buildApp({
     services,
     store,
@@ -125,7 +141,8 @@ async function openApp(
     managerId,
     startedAt: new Date(),
     ...(tls === undefined ? {} : { tls }),
-    limits: { maxSnapshotBytes, longPollMs, maxWaiters },
+    ...(tokens === undefined ? {} : { tokens }),
+    limits: config.manager,
     stop: stop.signal,
     isDraining: () => draining.signal.aborted,
   });
@@ -142,14 +159,16 @@ interface Drain {
 /** Ready: listening, and the store has answered once. Stopping begins by taking that back. */
 function readiness(
   { draining, readyFile, url, delayMs }: Drain,
-  { services, clock }: Parts,
+  { store, gate, services, clock, managerId }: Parts,
   logger: Logger,
 ): Runnable {
   return {
     name: 'readiness',
     phase: 'drain',
     start: async (signal) => {
+      await gate.opened(clock, signal);
       await services.contact.answered(signal);
+      await firstLook({ store, services, managerId, logger }, signal);
       await readyFile.write({ manager: url, pid: process.pid });
       logger.info('ready', { target: url });
     },
@@ -157,6 +176,7 @@ function readiness(
       draining.abort();
       await readyFile.remove();
       services.views.endWaits();
+      services.events.endFollowing();
       await clock.sleep(delayMs);
     },
   };
@@ -190,7 +210,12 @@ function loops(
           lease: () => presence.currentLease,
           logger,
         });
-  const maintenance = new Maintenance({ services, metrics, caretaker, clock, logger });
+  const { quotaBytes } = config.etcd;
+  const quota =
+    etcd === undefined
+      ? undefined
+      : new QuotaWatch({ usage: (signal) => etcd.usage(signal), quotaBytes, metrics, logger });
+  const maintenance = new Maintenance({ services, metrics, caretaker, quota, clock, logger });
   return [
     {
       name: 'presence',
@@ -199,6 +224,16 @@ function loops(
       stop: () => leave(presence, logger),
     },
     { name: 'maintenance', phase: 'workers', start: (signal) => maintenance.run(signal) },
+    {
+      name: 'liveness',
+      phase: 'workers',
+      start: (signal) => services.liveness.run(signal),
+      stop: () => {
+        services.liveness.close();
+        return Promise.resolve();
+      },
+    },
+    { name: 'events', phase: 'workers', stop: () => services.events.close(TELL_MS) },
   ];
 }
 
@@ -220,13 +255,4 @@ async function closeApp(app: App, services: Services, stop: AbortController): Pr
   clearTimeout(timer);
   stop.abort();
   services.views.close();
-}
-
-async function readTls(manager: Config['manager']): Promise<TlsOptions | undefined> {
-  const [cert, key, clientCa] = await Promise.all([
-    readPem('manager.cert-file', manager.certFile),
-    readPem('manager.key-file', manager.keyFile),
-    readPem('manager.client-ca-file', manager.clientCaFile),
-  ]);
-  return cert === undefined || key === undefined ? undefined : { cert, key, clientCa };
 }

@@ -17,12 +17,17 @@ export class ManagerMetrics {
   readonly writes: Counter<'outcome'>;
   readonly forks: Counter;
   readonly registrations: Counter<'kind'>;
+  readonly tokens: Counter<'token'>;
+  readonly refusals: Counter<'reason'>;
   readonly storeSeconds: Histogram<'op'>;
   readonly storeErrors: Counter<'op'>;
   readonly storeReachable: Gauge;
   readonly nodesAlive: Gauge;
   readonly nodes: Gauge;
   readonly clusters: Gauge;
+  readonly etcdBytes: Gauge;
+  readonly etcdQuotaBytes: Gauge;
+  readonly etcdAlarms: Gauge;
 
   /** @param waiting how many readers wait right now */
   constructor(registry: Registry, waiting: () => number) {
@@ -57,6 +62,18 @@ export class ManagerMetrics {
       labelNames: ['kind'],
       registers,
     });
+    this.tokens = new Counter({
+      name: `${PREFIX}token_requests_total`,
+      help: 'Requests let in by a token, named by its role and the first digits of its digest.',
+      labelNames: ['token'],
+      registers,
+    });
+    this.refusals = new Counter({
+      name: `${PREFIX}refusals_total`,
+      help: 'Requests refused: without a token, with a wrong one, forbidden to its role, or rate-limited.',
+      labelNames: ['reason'],
+      registers,
+    });
     this.storeSeconds = new Histogram({
       name: `${PREFIX}store_duration_seconds`,
       help: 'Calls of the store, by operation.',
@@ -88,6 +105,21 @@ export class ManagerMetrics {
     this.clusters = new Gauge({
       name: `${PREFIX}clusters`,
       help: 'Clusters, as last looked at.',
+      registers,
+    });
+    this.etcdBytes = new Gauge({
+      name: `${PREFIX}etcd_database_bytes`,
+      help: "Size of etcd's database file, as last looked at; 0 with another store.",
+      registers,
+    });
+    this.etcdQuotaBytes = new Gauge({
+      name: `${PREFIX}etcd_quota_bytes`,
+      help: 'What etcd.quota says that etcd takes at most; 0 with another store.',
+      registers,
+    });
+    this.etcdAlarms = new Gauge({
+      name: `${PREFIX}etcd_alarms`,
+      help: 'Alarms and errors that etcd reports of itself.',
       registers,
     });
     new Gauge({

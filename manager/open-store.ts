@@ -29,7 +29,7 @@ export async function openStore(config: Config, logger: Logger): Promise<OpenedS
     store,
     etcd: {
       compact: (revision, signal) => store.compact(revision, signal),
-      databaseBytes: async (signal) => (await store.status(signal)).dbSize,
+      usage: (signal) => store.status(signal),
     },
   };
 }

@@ -1,20 +1,28 @@
 // The services of a manager over one store, wired together: what the HTTP API calls. No I/O happens here.
 import type { Clock } from '../shared/lifecycle/clock.js';
 import type { Logger } from '../shared/log/logger.js';
+import { Events } from './events/events.js';
+import { clusterForked, rolledBack } from './events/tellings.js';
+import { Locks } from './locks/locks.js';
 import { BlobStore } from './metadata/blob-store.js';
 import { ClusterViews } from './metadata/cluster-views.js';
 import { Clusters } from './metadata/clusters.js';
+import { Guard } from './metadata/guard.js';
 import { History } from './metadata/history.js';
 import { Lineage } from './metadata/lineage.js';
 import { Masks } from './metadata/masks.js';
 import { Publisher } from './metadata/publisher.js';
 import { Reader } from './metadata/reader.js';
 import { Retention, RETENTION } from './metadata/retention.js';
+import { Rollback } from './metadata/rollback.js';
 import { Sweep } from './metadata/sweep.js';
 import { Directory } from './nodes/directory.js';
 import { Heartbeats } from './nodes/heartbeats.js';
 import { InfluxdClaims } from './nodes/influxd-claims.js';
+import { LivenessWatch } from './nodes/liveness-watch.js';
+import { Orders } from './nodes/orders.js';
 import { Registrar } from './nodes/registrar.js';
+import { Sessions } from './nodes/sessions.js';
 import { StoreContact } from './nodes/store-contact.js';
 import { Keys } from './store/keys.js';
 import type { Store } from './store/port.js';
@@ -29,6 +37,10 @@ export interface ServicesOptions {
   readonly ttlMs: number;
   /** `manager.history`: versions that are kept in any case. */
   readonly history: number;
+  /** `guard.max-drops`. */
+  readonly maxDrops: number;
+  /** `manager.max-events`: kept per cluster. */
+  readonly maxEvents: number;
 }
 
 export type Services = ReturnType<typeof createServices>;
@@ -45,11 +57,23 @@ export function createServices(options: ServicesOptions) {
     monotonicMs,
     graceMs: ttlMs,
   });
-  const lineage = new Lineage({ store, logger });
+  const masks = new Masks({ store, keys });
+  const { maxEvents } = options;
+  const events = new Events({ store, keys, masks, clock, logger, maxEvents });
+  const lineage = new Lineage({
+    store,
+    logger,
+    onFork: (cluster, forked) => {
+      events.tell(cluster, clusterForked(forked));
+    },
+  });
   const claims = new InfluxdClaims({ store, keys });
   const ttlSeconds = Math.ceil(ttlMs / 1_000);
   const heartbeats = new Heartbeats({ store, claims, clock, logger, ttlSeconds });
   const retention = new Retention({ store, clock, rules: { ...RETENTION, always: history } });
+  const guard = new Guard({ store, clock, maxDrops: options.maxDrops });
+  const publisher = new Publisher({ store, blobs, lineage, retention, guard, clock });
+  const versions = new History({ store, blobs });
   return {
     keys,
     views,
@@ -57,11 +81,24 @@ export function createServices(options: ServicesOptions) {
     ttlSeconds,
     heartbeats,
     reader: new Reader({ lineage }),
-    publisher: new Publisher({ store, blobs, lineage, retention, clock }),
+    publisher,
+    rollback: new Rollback({
+      publisher,
+      history: versions,
+      guard,
+      onRollback: (done) => {
+        events.tell(done.cluster, rolledBack(done));
+      },
+    }),
     retention,
     sweep: new Sweep({ store, clock, logger }),
-    history: new History({ store, blobs }),
-    masks: new Masks({ store, keys }),
+    history: versions,
+    masks,
+    events,
+    locks: new Locks({ store }),
+    orders: new Orders({ store, clock }),
+    liveness: new LivenessWatch({ store, keys, events, contact, clock, logger, ttlSeconds }),
+    sessions: new Sessions(store),
     registrar: new Registrar({ store, claims, clock, ttlSeconds }),
     directory: new Directory({ store, keys, views, heartbeats, contact, clock }),
     clusters: new Clusters({ store, keys, views, isInGrace: () => contact.isInGrace }),

@@ -18,14 +18,21 @@ import { REQUEST_ID_HEADER } from '../../shared/api/headers.js';
 import { AppError } from '../../shared/errors/app-error.js';
 import { takeBytes, takeJson } from './bodies.js';
 import { clusterRoutes } from './clusters.js';
-import type { AppDeps, TlsOptions } from './deps.js';
+import type { AppDeps } from './deps.js';
 import { sendError } from './errors.js';
+import { eventRoutes } from './events.js';
 import { historyRoutes } from './history.js';
+import { lockRoutes } from './locks.js';
 import { managerRoutes } from './manager.js';
 import { openapiOptions } from './openapi.js';
 import { nodeRoutes } from './nodes.js';
+import { orderRoutes } from './orders.js';
 import { collectRoutes, refuseOtherMethods } from './other-methods.js';
 import { countRequests } from './request-metrics.js';
+import { AuthFailures } from './security/auth-failures.js';
+import { askCallers, type CallersDeps } from './security/callers.js';
+import { limitConnections, serverOptions } from './security/server.js';
+import { rollbackRoutes } from './rollback.js';
 import { versionRoutes } from './versions.js';
 
 export type App = FastifyInstance<
@@ -43,14 +50,8 @@ declare module 'fastify' {
   }
 }
 
-/** JSON bodies: registrations and heartbeats with all their hints stay far below. */
-const MAX_JSON_BYTES = 1024 * 1024;
-
 /** Names are up to 255 bytes, three characters each when percent-encoded; Fastify's default is 100 characters. */
 const MAX_PARAM_LENGTH = 4_096;
-
-/** A request whose head and body take longer than this to arrive is ended; long polls have arrived by then. */
-const REQUEST_TIMEOUT_MS = 60_000;
 
 /** Printable ASCII of reasonable length is taken over as the request's id; anything else is not. */
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
@@ -59,10 +60,11 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   // Every store call of every request listens to it while it runs; that is no leak.
   setMaxListeners(0, deps.stop);
   const app = Fastify({
-    ...tlsOptions(deps.tls),
+    ...serverOptions(deps.tls, deps.limits),
     logger: false,
-    bodyLimit: MAX_JSON_BYTES,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    bodyLimit: deps.limits.maxJsonBytes,
+    // A request whose head and body take longer than this to arrive is ended; long polls have arrived by then.
+    requestTimeout: deps.limits.requestTimeoutMs,
     // A stopping manager goes on answering what comes on open connections; idle ones are closed.
     forceCloseConnections: 'idle',
     return503OnClosing: false,
@@ -87,9 +89,21 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     done();
   });
   countRequests(app, deps.metrics);
+  limitConnections(app, deps.limits);
+  deps.tls?.attach(app);
+  askCallers(app, callersDeps(deps));
   const routes = collectRoutes(app);
   await app.register(swagger, openapiOptions(deps.build.version));
-  for (const addRoutes of [nodeRoutes, clusterRoutes, historyRoutes, managerRoutes]) {
+  for (const addRoutes of [
+    nodeRoutes,
+    clusterRoutes,
+    historyRoutes,
+    rollbackRoutes,
+    eventRoutes,
+    lockRoutes,
+    orderRoutes,
+    managerRoutes,
+  ]) {
     await app.register((scope: App, _options, done) => {
       takeJson(scope);
       addRoutes(scope, deps);
@@ -106,12 +120,13 @@ export async function buildApp(deps: AppDeps): Promise<App> {
   return app;
 }
 
-/** Typed as plain HTTP, because nothing in the API depends on which it is. */
-function tlsOptions(tls: TlsOptions | undefined): object {
-  if (tls === undefined) return {};
-  const { cert, key, clientCa } = tls;
-  const asked = { ca: clientCa, requestCert: true, rejectUnauthorized: true };
-  return { https: { cert, key, ...(clientCa === undefined ? {} : asked) } };
+function callersDeps({ services, tokens, limits, metrics, logger, stop }: AppDeps): CallersDeps {
+  const { views, sessions } = services;
+  const failures = new AuthFailures({
+    maxPerMinute: limits.maxAuthFailures,
+    monotonicMs: () => performance.now(),
+  });
+  return { tokens, failures, sessions, views, metrics, logger, stop };
 }
 
 function noRoute({ method, url }: { method: string; url: string }): AppError {

@@ -32,9 +32,16 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new AppError('body-invalid', `the body is not JSON: ${messageOf(cause)}`, {
+    throw new AppError('body-invalid', `the body is not JSON: ${reasonOf(cause)}`, {
       status: 400,
       cause,
     });
   }
+}
+
+/** Without the piece of the body that the engine quotes: it may be a secret, and it may have lines. */
+function reasonOf(cause: unknown): string {
+  return messageOf(cause)
+    .replace(/,? *(\.\.\.)?".*is not valid JSON$/s, '')
+    .replace(/\p{Cc}/gu, '?');
 }

@@ -26,7 +26,7 @@ export function sendError(
       err: error,
     });
   }
-  if (known.status === 503) {
+  if (known.status === 503 || known.status === 429) {
     void reply.header('retry-after', known.retryAfterSeconds ?? DEFAULT_RETRY_AFTER_SECONDS);
   }
   // As bytes: a text would get a charset that the media type does not have.

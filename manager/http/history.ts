@@ -13,6 +13,7 @@ import type { AppDeps } from './deps.js';
 import { clusterParams, versionParams, writeParams } from './params.js';
 import { errors, snapshotContent } from './responses.js';
 import { sendSnapshot } from './versions.js';
+import { READ } from './security/access.js';
 
 const diffQuery = z.object({
   from: versionText,
@@ -26,6 +27,7 @@ export function historyRoutes(app: App, deps: AppDeps): void {
   app.get(
     '/clusters/:cluster/history',
     {
+      config: { access: READ },
       schema: {
         tags,
         summary: 'The kept versions, newest first',
@@ -39,6 +41,7 @@ export function historyRoutes(app: App, deps: AppDeps): void {
   app.get(
     '/clusters/:cluster/history/:version',
     {
+      config: { access: READ },
       schema: {
         tags,
         summary: 'The snapshot of a kept version',
@@ -67,6 +70,7 @@ export function historyRoutes(app: App, deps: AppDeps): void {
   app.get(
     '/clusters/:cluster/diff',
     {
+      config: { access: READ },
       schema: {
         tags,
         summary: 'What changed between two kept versions',
@@ -84,6 +88,7 @@ export function historyRoutes(app: App, deps: AppDeps): void {
   app.get(
     '/clusters/:cluster/marks/:version',
     {
+      config: { access: READ },
       schema: {
         tags,
         summary: 'Marks and tombstones of a kept version',
@@ -98,6 +103,7 @@ export function historyRoutes(app: App, deps: AppDeps): void {
   app.get(
     '/clusters/:cluster/writes/:key',
     {
+      config: { access: READ },
       schema: {
         tags,
         summary: 'What became of the write with this Idempotency-Key',

@@ -7,6 +7,7 @@ import type { StoreHealth } from '../store/port.js';
 import type { App } from './app.js';
 import type { AppDeps } from './deps.js';
 import { errors } from './responses.js';
+import { OPEN, WATCH } from './security/access.js';
 
 /** A probe must answer before its caller gives up, which is often after a second or two. */
 const PROBE_DEADLINE_MS = 1_500;
@@ -21,6 +22,7 @@ export function managerRoutes(app: App, deps: AppDeps): void {
       url,
       {
         exposeHeadRoute: true,
+        config: { access: OPEN },
         schema: { tags, summary: 'The process is alive', response: { 200: healthSchema } },
       },
       () => ({ status: 'ok' as const }),
@@ -30,6 +32,7 @@ export function managerRoutes(app: App, deps: AppDeps): void {
   app.get(
     '/readyz',
     {
+      config: { access: OPEN },
       exposeHeadRoute: true,
       schema: {
         tags,
@@ -40,14 +43,20 @@ export function managerRoutes(app: App, deps: AppDeps): void {
     async () => {
       if (deps.isDraining()) throw notReady('this manager is stopping');
       const { reachable, detail } = await probe.run();
-      if (!reachable) throw notReady(`the store ${deps.store.location} is out of reach: ${detail}`);
-      return { status: 'ok' as const };
+      if (reachable) return { status: 'ok' as const };
+      // Where callers are asked for tokens, this answer goes to those who have none; /status tells the others.
+      const which = deps.tokens === undefined ? ` ${deps.store.location}` : '';
+      const why = deps.tokens === undefined ? `: ${detail}` : '';
+      throw notReady(`the store${which} is out of reach${why}`);
     },
   );
 
   app.get(
     '/status',
-    { schema: { tags, summary: 'How this manager stands', response: { 200: statusSchema } } },
+    {
+      config: { access: WATCH },
+      schema: { tags, summary: 'How this manager stands', response: { 200: statusSchema } },
+    },
     async () => {
       const { reachable, detail } = await probe.run();
       return {
@@ -56,20 +65,24 @@ export function managerRoutes(app: App, deps: AppDeps): void {
         started: deps.startedAt.toISOString(),
         ready: reachable && !deps.isDraining(),
         store: { location: deps.store.location, reachable, detail },
-        waiters: deps.services.views.waiting,
+        waiters: deps.services.views.waiting + deps.services.events.following,
       };
     },
   );
 
   app.get(
     '/version',
-    { schema: { tags, summary: 'The build', response: { 200: versionSchema } } },
+    {
+      config: { access: OPEN },
+      schema: { tags, summary: 'The build', response: { 200: versionSchema } },
+    },
     () => deps.build,
   );
 
   app.get(
     '/metrics',
     {
+      config: { access: WATCH },
       schema: {
         tags,
         summary: 'Metrics as Prometheus reads them',
@@ -80,7 +93,9 @@ export function managerRoutes(app: App, deps: AppDeps): void {
       reply.type(deps.registry.contentType).send(await deps.registry.metrics()),
   );
 
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+  app.get('/openapi.json', { config: { access: WATCH }, schema: { hide: true } }, () =>
+    app.swagger(),
+  );
 }
 
 async function storeHealth({ store, stop }: AppDeps): Promise<StoreHealth> {

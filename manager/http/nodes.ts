@@ -12,38 +12,53 @@ import {
   type HeartbeatBody,
   type RegisterBody,
 } from '../../shared/api/nodes.js';
+import { nodeDeregistered, nodeRegistered, nodeReturned } from '../events/tellings.js';
 import type { ClusterView } from '../metadata/cluster-views.js';
 import { clusterNotFound } from '../metadata/reader.js';
 import type { Heartbeat } from '../nodes/heartbeats.js';
 import type { InfluxdIdentity } from '../nodes/records.js';
 import { nodeNotFound, type Registration } from '../nodes/registrar.js';
 import type { App } from './app.js';
+import { callerName } from './caller-name.js';
 import type { AppDeps } from './deps.js';
-import { clusterParams, flag, nodeParams } from './params.js';
+import { heldOf } from './held.js';
+import { clusterParams, dryRun, flag, nodeParams } from './params.js';
 import { errors, NO_CONTENT } from './responses.js';
+import { READ, WORK } from './security/access.js';
+import { visibleCluster } from './security/callers.js';
 
 /** Where a client that names no address is taken to have its peer endpoint. */
 const DEFAULT_PEER_PORT = 8888;
 
 export function nodeRoutes(app: App, deps: AppDeps): void {
   const { directory, registrar, heartbeats, views, ttlSeconds } = deps.services;
+  const { contact, events, liveness, orders } = deps.services;
   const tags = ['nodes'];
 
   app.get(
     '/nodes',
     {
+      config: { access: { ...READ, cluster: 'filtered' } },
       schema: {
         tags,
         summary: 'Managers and all nodes',
         response: { 200: registrySchema, ...errors(503) },
       },
     },
-    () => directory.all(deps.stop),
+    async (request) => {
+      const own = visibleCluster(request);
+      const { cflux, influx } = await directory.all(deps.stop);
+      return {
+        cflux,
+        influx: influx.filter(({ cluster }) => own === undefined || cluster === own),
+      };
+    },
   );
 
   app.get(
     '/nodes/:cluster',
     {
+      config: { access: READ },
       schema: {
         tags,
         summary: "A cluster's nodes",
@@ -61,6 +76,7 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
   app.post(
     '/nodes/:cluster',
     {
+      config: { access: WORK },
       schema: {
         tags,
         summary: 'Register a node',
@@ -76,8 +92,12 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
     async (request, reply) => {
       const view = views.of(request.params.cluster);
       const registration = registrationOf(request.body, request);
-      const { id, isNew } = await registrar.register(view, registration, deps.stop);
+      const registered = await registrar.register(view, registration, deps.stop);
+      const { id, isNew } = registered;
       deps.metrics.registrations.inc({ kind: isNew ? 'new' : 'known' });
+      liveness.ensure(view.name);
+      if (!registered.wasRegistered) events.tell(view.name, nodeRegistered(registered));
+      else if (!registered.wasAlive) events.tell(view.name, nodeReturned(id, 'registered again'));
       const { version, incarnation } = await newestOf(view);
       void reply.code(isNew ? 201 : 200);
       return {
@@ -87,6 +107,7 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
         'heartbeat-interval': ttlSeconds / 3,
         version,
         incarnation,
+        orders: await orders.of(view, id),
       };
     },
   );
@@ -94,6 +115,7 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
   app.get(
     '/nodes/:cluster/:id',
     {
+      config: { access: READ },
       schema: {
         tags,
         summary: 'One node',
@@ -111,6 +133,7 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
   app.put(
     '/nodes/:cluster/:id',
     {
+      config: { access: { ...WORK, session: 'heartbeat' } },
       schema: {
         tags,
         summary: 'Heartbeat: renews the TTL',
@@ -121,12 +144,20 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
     },
     async ({ params: { cluster, id }, body }) => {
       const view = views.of(cluster);
-      await heartbeats.refresh(view, id, heartbeatOf(body), deps.stop);
+      const heartbeat = heartbeatOf(body);
+      const { wasAlive } = await heartbeats.refresh(view, id, heartbeat, deps.stop);
+      // After an outage of the store nobody counted as dead, so nobody comes back.
+      if (!wasAlive && !contact.isInGrace)
+        events.tell(view.name, nodeReturned(id, 'sends heartbeats again'));
+      if (heartbeat.status !== undefined) {
+        await orders.settle(view, id, heartbeat.held?.digest, deps.stop);
+      }
       return {
         ttl: ttlSeconds,
         ...(await newestOf(view)),
         'placement-version': 0,
         'registry-revision': (await view.registry.recent()) ?? 0,
+        orders: await orders.of(view, id),
       };
     },
   );
@@ -134,16 +165,29 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
   app.delete(
     '/nodes/:cluster/:id',
     {
+      config: { access: { ...WORK, session: 'path' } },
       schema: {
         tags,
         summary: 'Deregister a node',
         params: nodeParams,
-        querystring: z.object({ force: flag }),
-        response: { 204: NO_CONTENT, ...errors(400, 404, 503) },
+        querystring: z.object({ force: flag, 'dry-run': dryRun }),
+        response: {
+          200: z.object({ 'dry-run': z.literal(true), node: nodeSchema }).describe('a dry run'),
+          204: NO_CONTENT,
+          ...errors(400, 404, 503),
+        },
       },
     },
-    async ({ params: { cluster, id } }, reply) => {
-      await registrar.deregister(views.of(cluster), id, deps.stop);
+    async (request, reply) => {
+      const { cluster, id } = request.params;
+      const view = views.of(cluster);
+      if (request.query['dry-run']) {
+        const node = await directory.node(view, id, deps.stop);
+        if (node === undefined) throw nodeNotFound(cluster, id);
+        return { 'dry-run': true as const, node };
+      }
+      await registrar.deregister(view, id, deps.stop);
+      events.tell(cluster, nodeDeregistered(id, callerName(request)));
       return reply.code(204).send();
     },
   );
@@ -174,13 +218,14 @@ function registrationOf(body: RegisterBody, request: FastifyRequest): Registrati
 }
 
 function heartbeatOf(body: HeartbeatBody): Heartbeat {
-  const { uid, session, version, state, influxd, pending, hints } = body;
+  const { uid, session, version, state, influxd, pending, hints, held } = body;
   const saysNothing =
     version === undefined &&
     state === undefined &&
     influxd === undefined &&
     pending === undefined &&
-    hints === undefined;
+    hints === undefined &&
+    held === undefined;
   const identity = influxdOf(influxd);
   return {
     uid,
@@ -194,6 +239,7 @@ function heartbeatOf(body: HeartbeatBody): Heartbeat {
           hints: hints ?? [],
           ...(identity === undefined ? {} : { influxd: identity }),
         },
+    held: heldOf(held),
   };
 }
 

@@ -1,6 +1,7 @@
 // A path that exists, asked with a method that it has not, is answered 405 with the methods that it has.
 import { AppError } from '../../shared/errors/app-error.js';
 import type { App } from './app.js';
+import { OPEN } from './security/access.js';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
@@ -25,6 +26,7 @@ export function refuseOtherMethods(app: App, methodsByUrl: Map<string, Set<strin
       url,
       method: others,
       schema: { hide: true },
+      config: { access: OPEN },
       // In onRequest, so that no body is read for it.
       onRequest: (request, reply) => {
         void reply.header('allow', allowed);

@@ -1,6 +1,8 @@
 // Paths, queries and headers that several resources share.
 import { z } from 'zod';
 import { nameField, nodeIdText, versionText } from '../../shared/api/fields.js';
+import { IDEMPOTENCY_HEADER } from '../../shared/api/headers.js';
+import { checkName } from '../../shared/api/names.js';
 import { parseTag, type VersionTag } from '../../shared/api/version-tag.js';
 import { AppError } from '../../shared/errors/app-error.js';
 
@@ -14,7 +16,15 @@ export const flag = z
   .optional()
   .transform((text) => text === 'true');
 
+export const dryRun = flag.describe('changes nothing, and answers what would be done');
+
 type HeaderValue = string | string[] | undefined;
+
+/** The name of a write that the client gave. Throws AppError `name-invalid` (400). */
+export function idempotencyKey(headers: Readonly<Record<string, unknown>>): string | undefined {
+  const key = headers[IDEMPOTENCY_HEADER];
+  return typeof key === 'string' ? checkName(key, `header ${IDEMPOTENCY_HEADER}`) : undefined;
+}
 
 /** A version's full name from a header. Throws AppError `version-invalid` (400) where it is something else. */
 export function tagHeader(name: string, value: HeaderValue): VersionTag | undefined {

@@ -9,6 +9,7 @@ const MEANINGS = {
   404: 'It does not exist',
   409: 'Somebody else holds or changed it',
   413: 'The body is over the limit',
+  422: 'The guard holds it for a person: `held` is the list, `digest` names it',
   503: 'The store is out of reach, or the manager has no room; see Retry-After',
 } as const;
 

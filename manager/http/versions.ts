@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { writeAnswerSchema } from '../../shared/api/history.js';
 import {
+  APPROVE_HEADER,
   DIGEST_HEADER,
   FORKED,
   IDEMPOTENCY_HEADER,
@@ -13,18 +14,21 @@ import {
   SNAPSHOT_TYPE,
   VERSION_HEADER,
 } from '../../shared/api/headers.js';
-import { checkName } from '../../shared/api/names.js';
 import { decodedSnapshot, decodedSnapshotSchema } from '../../shared/api/snapshots.js';
 import { formatTag, type VersionTag } from '../../shared/api/version-tag.js';
 import { parseDuration } from '../../shared/config/units.js';
 import { AppError } from '../../shared/errors/app-error.js';
 import type { Schema } from '../../shared/meta/model.js';
+import { versionAccepted } from '../events/tellings.js';
 import type { Wait } from '../metadata/waiters.js';
 import type { Author } from '../metadata/records.js';
 import type { App } from './app.js';
 import type { AppDeps } from './deps.js';
-import { checkSameVersion, tagHeader, versionParams } from './params.js';
+import { checkSameVersion, idempotencyKey, tagHeader, versionParams } from './params.js';
 import { errors, NO_CONTENT, snapshotContent } from './responses.js';
+import { assertRoomToWait } from './room-to-wait.js';
+import { READ, WORK } from './security/access.js';
+import { maySeeHashes, personOf } from './security/callers.js';
 
 const waitQuery = z.object({
   wait: z
@@ -52,6 +56,10 @@ const writeHeaders = z.looseObject({
     .optional()
     .describe('names the write: sent again, it gets the same answer'),
   [NODE_HEADER]: z.string().optional().describe('the id of the node that writes'),
+  [APPROVE_HEADER]: z
+    .string()
+    .optional()
+    .describe('the `digest` of a 422 too-many-drops: exactly these drops are meant'),
 });
 /** Checked by the publisher; here it is only described. */
 const snapshotBody = z
@@ -64,6 +72,7 @@ export function versionRoutes(app: App, deps: AppDeps): void {
   app.get(
     '/clusters/:cluster/versions/:version',
     {
+      config: { access: READ },
       schema: {
         tags,
         summary: 'The newest snapshot, as soon as it is another than {version}',
@@ -110,7 +119,7 @@ export function versionRoutes(app: App, deps: AppDeps): void {
     method: ['PUT', 'POST'],
     url: '/clusters/:cluster/versions/:version',
     bodyLimit: deps.limits.maxSnapshotBytes,
-    config: { takesSnapshot: true },
+    config: { takesSnapshot: true, access: { ...WORK, session: 'header' } },
     schema: {
       tags,
       summary: 'Write the version after {version}, where that is still the newest',
@@ -124,7 +133,7 @@ export function versionRoutes(app: App, deps: AppDeps): void {
           description: 'Another version stands: its snapshot, and its version in the header',
           content: snapshotContent,
         },
-        ...errors(400, 413, 503),
+        ...errors(400, 413, 422, 503),
       },
     },
     handler: (request, reply) => write(request, reply, deps),
@@ -141,22 +150,26 @@ async function write(
   const { cluster, version } = request.params;
   const ifMatch = tagHeader('if-match', request.headers['if-match']);
   checkSameVersion('if-match', ifMatch, version);
-  const { publisher, reader, views } = deps.services;
+  const { events, publisher, reader, views } = deps.services;
   const view = views.of(cluster);
+  const author = authorOf(request);
   const outcome = await publisher.write(
     view,
     {
       seenVersion: version,
       ifMatch,
       bytes: (request.body as Buffer | undefined) ?? Buffer.alloc(0),
-      idempotencyKey: idempotencyKey(request),
-      author: authorOf(request),
+      idempotencyKey: idempotencyKey(request.headers),
+      author,
+      // A node's agent has proof for what it drops, and a guard of its own.
+      ...(author.node === undefined ? { guarded: { approve: approvedDigest(request) } } : {}),
     },
     deps.stop,
   );
   deps.metrics.writes.inc({ outcome: outcome.kind });
   if (outcome.kind === 'accepted') {
     const { tag } = outcome;
+    events.tell(cluster, versionAccepted(deps.store, view.keys, tag));
     return setTag(reply, tag).send({ ...tag });
   }
   if (outcome.forked) deps.metrics.forks.inc();
@@ -177,20 +190,7 @@ async function write(
 
 /** A reader begins to wait: not too many at once, and one that goes away ends its wait. */
 function beginWait(begin: () => Wait, reply: FastifyReply, deps: AppDeps): Wait {
-  if (deps.isDraining()) {
-    throw new AppError('store-unavailable', 'this manager is stopping; ask another one', {
-      status: 503,
-      retryable: true,
-    });
-  }
-  const { maxWaiters } = deps.limits;
-  if (deps.services.views.waiting >= maxWaiters) {
-    throw new AppError(
-      'too-many-waiters',
-      `${maxWaiters} readers wait at this manager already; ask another one, or raise manager.max-waiters`,
-      { status: 503, retryable: true, retryAfterSeconds: 5 },
-    );
-  }
+  assertRoomToWait(deps);
   const wait = begin();
   reply.raw.once('close', () => {
     wait.cancel();
@@ -215,7 +215,9 @@ export async function sendSnapshot(
 ): Promise<FastifyReply> {
   setTag(reply, answer.tag);
   if (answer.forked) void reply.header(LINEAGE_HEADER, FORKED);
-  if (!wantsJson(request)) return reply.type(SNAPSHOT_TYPE).send(answer.bytes);
+  if (!wantsJson(request) && maySeeHashes(request)) {
+    return reply.type(SNAPSHOT_TYPE).send(answer.bytes);
+  }
   const mask = await deps.services.masks.mask(deps.stop);
   const decoded = decodedSnapshot(answer.tag, await answer.schema(), mask);
   // Bytes, so that names such as __proto__ pass untouched by any schema.
@@ -236,14 +238,14 @@ function wantsJson({ headers }: FastifyRequest): boolean {
   );
 }
 
-function idempotencyKey({ headers }: FastifyRequest): string | undefined {
-  const key = headers[IDEMPOTENCY_HEADER];
-  return key === undefined ? undefined : checkName(String(key), `header ${IDEMPOTENCY_HEADER}`);
+function approvedDigest({ headers }: FastifyRequest): string | undefined {
+  const digest = headers[APPROVE_HEADER];
+  return digest === undefined ? undefined : String(digest);
 }
 
-function authorOf({ headers }: FastifyRequest): Author {
-  const text = headers[NODE_HEADER];
-  if (text === undefined) return {};
+function authorOf(request: FastifyRequest): Author {
+  const text = request.headers[NODE_HEADER];
+  if (text === undefined) return personOf(request);
   const node = Number(text);
   if (/^\d{1,15}$/.test(String(text)) && node > 0) return { node };
   throw new AppError('body-invalid', `header ${NODE_HEADER}: must be the id of a node`, {

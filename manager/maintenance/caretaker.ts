@@ -1,16 +1,14 @@
 // What one manager does for all: forgetting etcd's history, hourly. Which one is decided by a key under its lease.
 import type { Logger } from '../../shared/log/logger.js';
 import type { LeaseId, Store } from '../store/port.js';
+import type { EtcdUsage } from './quota-watch.js';
 
 /** What only etcd needs. */
 export interface Compactable {
   compact(revision: number, signal: AbortSignal): Promise<void>;
-  /** Size of its database file. */
-  databaseBytes(signal: AbortSignal): Promise<number>;
+  /** How full it is. */
+  usage(signal: AbortSignal): Promise<EtcdUsage>;
 }
-
-/** Half of etcd's default quota (2 GiB): beyond the quota it takes no more writes. */
-const WARN_DATABASE_BYTES = 1024 ** 3;
 
 export interface CaretakerDeps {
   readonly store: Store;
@@ -30,16 +28,14 @@ export class Caretaker {
 
   /** Called hourly. */
   async run(signal: AbortSignal): Promise<void> {
-    const { store, etcd, key, logger } = this.deps;
+    const { store, etcd, key } = this.deps;
     const { revision } = await store.range(key, { limit: 1, signal });
     const before = this.lastRevision;
     this.lastRevision = revision;
     if (!(await this.isElected(signal))) return;
-    if (before !== undefined) await etcd.compact(before, signal);
-    const bytes = await etcd.databaseBytes(signal);
-    if (bytes > WARN_DATABASE_BYTES) {
-      logger.warn('etcd is filling up, compact and defragment it or raise its quota', { bytes });
-    }
+    if (before === undefined) return;
+    await etcd.compact(before, signal);
+    this.deps.logger.debug('compacted the history of etcd', { revision: before });
   }
 
   private async isElected(signal: AbortSignal): Promise<boolean> {

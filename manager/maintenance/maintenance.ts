@@ -7,6 +7,7 @@ import type { Logger } from '../../shared/log/logger.js';
 import type { ManagerMetrics } from '../metrics.js';
 import type { Services } from '../services.js';
 import type { Caretaker } from './caretaker.js';
+import type { QuotaWatch } from './quota-watch.js';
 
 /** Counts in metrics are as old as this at most; versions that are not kept stay as long. */
 const SHORT_INTERVAL_MS = 10_000;
@@ -17,6 +18,8 @@ export interface MaintenanceDeps {
   readonly metrics: Pick<ManagerMetrics, 'clusters' | 'nodes' | 'nodesAlive' | 'storeReachable'>;
   /** Undefined: the store needs none. */
   readonly caretaker: Caretaker | undefined;
+  /** Undefined: the store has no quota. */
+  readonly quota?: QuotaWatch | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -56,6 +59,7 @@ export class Maintenance {
     services.views.closeIdle();
     metrics.storeReachable.set(services.contact.isReachable ? 1 : 0);
     if (!services.contact.isReachable) return;
+    await this.deps.quota?.look(signal);
     for (const cluster of services.retention.due()) {
       await services.retention.trim(services.views.of(cluster), signal);
     }

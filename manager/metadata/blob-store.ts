@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { AppError, isAppError } from '../../shared/errors/app-error.js';
+import { reached } from '../../shared/failpoint/failpoint.js';
 import { createBackoff, sleep } from '../../shared/lifecycle/backoff.js';
 import type { ClusterKeys } from '../store/keys.js';
 import type { Comparison, Operation, Store } from '../store/port.js';
@@ -48,6 +49,7 @@ export class BlobStore {
       return { ref, compressed, comparisons: [], operations: [put] };
     }
     await this.putChunks(keys, ref, compressed, signal);
+    await reached('manager.blob.sealed');
     const seal: Comparison = { key: keys.chunkOf(ref.id, ref.chunks - 1), is: 'present' };
     return { ref, compressed, comparisons: [seal], operations: [] };
   }
@@ -93,6 +95,7 @@ export class BlobStore {
     for (let index = 0; index < ref.chunks; index++) {
       const value = compressed.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES);
       await this.putChunk({ put: keys.chunkOf(ref.id, index), value }, signal);
+      await reached('manager.blob.chunk');
     }
   }
 

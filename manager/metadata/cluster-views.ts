@@ -2,7 +2,9 @@
 import type { Logger } from '../../shared/log/logger.js';
 import type { ClusterKeys, Keys } from '../store/keys.js';
 import type { Store } from '../store/port.js';
+import { decodeRecord } from '../store/records.js';
 import { WatchedKey } from '../store/watched-key.js';
+import { ordersRecord, type OrdersRecord } from '../nodes/orders-record.js';
 import type { BlobStore } from './blob-store.js';
 import { ClusterFeed } from './cluster-feed.js';
 
@@ -15,6 +17,8 @@ export interface ClusterView {
   readonly feed: ClusterFeed;
   /** The registry's revision: another one when nodes came, went or moved. undefined: no node ever registered. */
   readonly registry: WatchedKey<number>;
+  /** What people ordered. undefined: nothing yet. */
+  readonly orders: WatchedKey<OrdersRecord>;
 }
 
 export interface ClusterViewsDeps {
@@ -83,6 +87,12 @@ export class ClusterViews {
         logger: log,
         decode: (entry) => entry.modRevision,
       }),
+      orders: new WatchedKey({
+        store,
+        key: keys.orders,
+        logger: log,
+        decode: (entry) => decodeRecord(entry, ordersRecord),
+      }),
     };
   }
 }
@@ -90,4 +100,5 @@ export class ClusterViews {
 function closeView(view: ClusterView): void {
   view.feed.close();
   view.registry.close();
+  view.orders.close();
 }

@@ -60,13 +60,8 @@ export class Clusters {
    * AppError `cluster-not-found`, `version-conflict`, `cluster-not-empty` (409), `outcome-unknown`.
    */
   async delete(view: ClusterView, request: DeleteRequest, signal: AbortSignal): Promise<void> {
-    const state = await this.stateOf(view, signal);
-    if (state === undefined) throw clusterNotFound(view.name);
+    const state = await this.deletable(view, request, signal);
     const version = state.newest?.tag.version ?? 0;
-    if (request.expect !== undefined && request.expect !== version) {
-      throw moved(view.name, `its newest version is ${version}, not ${request.expect}`, version);
-    }
-    if (state.alive > 0 && !request.force) throw notEmpty(view.name, state.alive);
     const { kind } = await this.deps.store.transact(
       [
         comparisonOf(view.keys.meta, state.newest?.modRevision),
@@ -76,6 +71,30 @@ export class Clusters {
       signal,
     );
     if (kind === 'refused') throw moved(view.name, 'it was changed at this moment', version);
+  }
+
+  /** What `delete` would delete; throws as it does, and deletes nothing. */
+  async check(
+    view: ClusterView,
+    request: DeleteRequest,
+    signal: AbortSignal,
+  ): Promise<ClusterBody> {
+    return bodyOf(view.name, await this.deletable(view, request, signal));
+  }
+
+  private async deletable(
+    view: ClusterView,
+    request: DeleteRequest,
+    signal: AbortSignal,
+  ): Promise<State> {
+    const state = await this.stateOf(view, signal);
+    if (state === undefined) throw clusterNotFound(view.name);
+    const version = state.newest?.tag.version ?? 0;
+    if (request.expect !== undefined && request.expect !== version) {
+      throw moved(view.name, `its newest version is ${version}, not ${request.expect}`, version);
+    }
+    if (state.alive > 0 && !request.force) throw notEmpty(view.name, state.alive);
+    return state;
   }
 
   /** undefined: neither metadata nor a registry. */
@@ -113,6 +132,8 @@ function deleteOperations({ keys }: ClusterView): Operation[] {
   return [
     { delete: keys.meta },
     { delete: keys.registry },
+    { delete: keys.orders },
+    { delete: keys.guard },
     ...[
       keys.history,
       keys.digests,
@@ -121,6 +142,9 @@ function deleteOperations({ keys }: ClusterView): Operation[] {
       keys.nodes,
       keys.alive,
       keys.statuses,
+      keys.held,
+      keys.events,
+      keys.eventKeys,
     ].map((deletePrefix) => ({ deletePrefix })),
   ];
 }

@@ -38,6 +38,8 @@ export interface DraftInput {
   readonly data: Data;
   readonly schema: Schema;
   readonly author: Author;
+  /** See `WriteRequest.note`. */
+  readonly note?: string;
   readonly idempotencyKey: string;
   readonly atMs: number;
   /** `before` is what the watch told, not what was just read: the transaction must make sure of its content too. */
@@ -90,7 +92,7 @@ export async function makeDraft(
   const history: HistoryRecord = {
     ...fields,
     marks: marksBlob.ref,
-    ...changesInWords(schemaBefore, schema),
+    ...changesInWords(schemaBefore, schema, input.note),
   };
   return {
     tag: tagOf(fields),
@@ -132,8 +134,10 @@ export async function makeDraft(
 function changesInWords(
   before: Schema,
   after: Schema,
+  note: string | undefined,
 ): Pick<HistoryRecord, 'changes' | 'changesOmitted'> {
-  const texts = diffSchemas(before, after).map(({ text }) => text);
+  const differences = diffSchemas(before, after).map(({ text }) => text);
+  const texts = note === undefined ? differences : [note, ...differences];
   let bytes = 0;
   const end = texts.findIndex((text) => (bytes += Buffer.byteLength(text)) > MAX_CHANGES_BYTES);
   const changes = end === -1 ? texts : texts.slice(0, end);

@@ -16,6 +16,15 @@ export type Judgement = 'in-line' | 'other-incarnation' | 'broken';
 export interface LineageDeps {
   readonly store: Store;
   readonly logger: Logger;
+  /** Told of each new incarnation once, after it was committed. */
+  readonly onFork?: (cluster: string, forked: Forked) => void;
+}
+
+export interface Forked {
+  readonly before: VersionTag;
+  /** What the caller knew, and the store has not. */
+  readonly known: VersionTag;
+  readonly incarnation: string;
 }
 
 /** More tries than managers that could fork one cluster at the same time. */
@@ -106,5 +115,6 @@ export class Lineage {
       knownVersion: known.version,
       incarnation,
     });
+    this.deps.onFork?.(name, { before: newest.tag, known, incarnation });
   }
 }

@@ -5,16 +5,18 @@ import type { VersionTag } from '../../shared/api/version-tag.js';
 import { sameTag } from '../../shared/api/version-tag.js';
 import { AppError, isAbort, isAppError } from '../../shared/errors/app-error.js';
 import { createBackoff, sleep } from '../../shared/lifecycle/backoff.js';
+import { reached } from '../../shared/failpoint/failpoint.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import { decodeSnapshot } from '../../shared/meta/codec.js';
 import type { Data } from '../../shared/meta/gen/meta_pb.js';
 import type { Schema } from '../../shared/meta/model.js';
 import { readSchema } from '../../shared/meta/snapshot.js';
-import type { Store } from '../store/port.js';
+import type { Operation, Store } from '../store/port.js';
 import { decodeRecord } from '../store/records.js';
 import type { BlobStore, PreparedBlob } from './blob-store.js';
 import type { ClusterView } from './cluster-views.js';
 import { makeDraft } from './draft.js';
+import type { Guard } from './guard.js';
 import type { Lineage } from './lineage.js';
 import type { Published } from './published.js';
 import type { Retention } from './retention.js';
@@ -32,6 +34,10 @@ export interface WriteRequest {
   /** Made here where the writer gave none. */
   readonly idempotencyKey: string | undefined;
   readonly author: Author;
+  /** Where no node answers for what is dropped. `approve`: the digest that a person approved. Agents guard themselves. */
+  readonly guarded?: { readonly approve: string | undefined };
+  /** The first line of the version's changes in words, before what the difference says. */
+  readonly note?: string;
 }
 
 export type WriteOutcome =
@@ -44,6 +50,7 @@ export interface PublisherDeps {
   readonly blobs: BlobStore;
   readonly lineage: Lineage;
   readonly retention: Pick<Retention, 'noteWrite'>;
+  readonly guard: Pick<Guard, 'admit'>;
   readonly clock: Clock;
 }
 
@@ -63,13 +70,15 @@ export class Publisher {
   constructor(private readonly deps: PublisherDeps) {}
 
   /**
-   * Writes one version. Throws AppError `snapshot-invalid`, `store-unavailable` (nothing was written) or
+   * Writes one version. Throws AppError `snapshot-invalid`, `too-many-drops`, `store-unavailable` (nothing was written) or
    * `outcome-unknown` (the same key tells later).
    */
   async write(view: ClusterView, request: WriteRequest, stop: AbortSignal): Promise<WriteOutcome> {
     const signal = AbortSignal.any([stop, AbortSignal.timeout(WRITE_DEADLINE_MS)]);
     const idempotencyKey = request.idempotencyKey ?? randomUUID();
-    const job: Job = { view, request, idempotencyKey, signal, isContested: false };
+    // The guard judges what the store has, not what the watch told last.
+    const isContested = request.guarded !== undefined;
+    const job: Job = { view, request, idempotencyKey, signal, isContested };
     const backoff = createBackoff({ initialMs: 20 });
     let isUnknown = false;
     for (;;) {
@@ -127,6 +136,7 @@ export class Publisher {
     const { view, request, signal } = job;
     const { store, blobs, clock } = this.deps;
     job.content ??= readContent(request.bytes);
+    const counted = await this.admit(job, job.content.schema, before);
     job.snapshot ??= await blobs.prepare(view.keys, request.bytes, signal);
     const draft = await makeDraft(
       {
@@ -142,12 +152,15 @@ export class Publisher {
       blobs,
       signal,
     );
-    const result = await store.transact(draft.comparisons, draft.operations, signal);
+    await reached('manager.write.prepared');
+    const operations = [...draft.operations, ...counted];
+    const result = await store.transact(draft.comparisons, operations, signal);
     if (result.kind === 'refused') {
       // Perhaps the blob's seal is gone (the cluster was deleted meanwhile); the next try puts it again.
       if (job.snapshot.comparisons.length > 0) job.snapshot = undefined;
       return undefined;
     }
+    await reached('manager.write.committed');
     const entry = {
       key: view.keys.meta,
       value: draft.pointer,
@@ -158,6 +171,17 @@ export class Publisher {
     view.feed.accept(entry, draft.content);
     this.deps.retention.noteWrite(view.name, job.snapshot.ref.stored);
     return { kind: 'accepted', tag: draft.tag };
+  }
+
+  /** What the guard counts, to be put by the write's own transaction. Throws AppError `too-many-drops`. */
+  private async admit(
+    { view, request, signal }: Job,
+    after: Schema,
+    before: Published | undefined,
+  ): Promise<readonly Operation[]> {
+    if (request.guarded === undefined || before === undefined) return [];
+    const write = { keys: view.keys, before: await before.schema(), after };
+    return this.deps.guard.admit(write, request.guarded.approve, signal);
   }
 }
 

@@ -8,6 +8,14 @@ import { rangeAll } from '../store/range-all.js';
 import { decodeRecord } from '../store/records.js';
 import { listClusterNames } from '../store/cluster-names.js';
 import type { Heartbeats } from './heartbeats.js';
+import { ordersFor } from './orders.js';
+import {
+  heldRecord,
+  NO_ORDERS_RECORD,
+  ordersRecord,
+  type HeldRecord,
+  type OrdersRecord,
+} from './orders-record.js';
 import {
   aliveRecord,
   managerRecord,
@@ -43,28 +51,41 @@ export class Directory {
       return registry === undefined && meta === undefined ? undefined : [];
     }
     const at = { revision: nodes.revision, signal };
-    const [alive, statuses] = await Promise.all([
+    const [alive, statuses, ordersEntry] = await Promise.all([
       rangeAll(store, keys.alive, at),
       rangeAll(store, keys.statuses, at),
+      store.get(keys.orders, at),
     ]);
+    const orders = ordersIn(ordersEntry);
     const aliveById = byId(alive.entries);
     const statusById = byId(statuses.entries);
     return nodes.entries.map((entry) => {
       const node = decodeRecord(entry, nodeRecord);
-      return this.bodyOf(view.name, node, aliveById.get(node.id), statusById.get(node.id));
+      return this.bodyOf(view.name, node, {
+        alive: aliveById.get(node.id),
+        status: statusById.get(node.id),
+        orders,
+      });
     });
   }
 
   /** One node; undefined where it is not registered. */
   async node(view: ClusterView, id: number, signal: AbortSignal): Promise<NodeBody | undefined> {
     const { store } = this.deps;
-    const [node, alive, status] = await Promise.all([
+    const [node, alive, status, orders, held] = await Promise.all([
       store.get(view.keys.node(id), { signal }),
       store.get(view.keys.aliveOf(id), { signal }),
       store.get(view.keys.statusOf(id), { signal }),
+      store.get(view.keys.orders, { signal }),
+      store.get(view.keys.heldOf(id), { signal }),
     ]);
     if (node === undefined) return undefined;
-    return this.bodyOf(view.name, decodeRecord(node, nodeRecord), alive, status);
+    return this.bodyOf(view.name, decodeRecord(node, nodeRecord), {
+      alive,
+      status,
+      orders: ordersIn(orders),
+      ...(held === undefined ? {} : { held: decodeRecord(held, heldRecord) }),
+    });
   }
 
   async managers(signal: AbortSignal): Promise<ManagerBody[]> {
@@ -92,8 +113,7 @@ export class Directory {
   private bodyOf(
     cluster: string,
     node: NodeRecord,
-    aliveEntry: Entry | undefined,
-    statusEntry: Entry | undefined,
+    { alive: aliveEntry, status: statusEntry, orders, held }: Beside,
   ): NodeBody {
     const status = statusEntry === undefined ? undefined : decodeRecord(statusEntry, statusRecord);
     const aliveAt = aliveEntry === undefined ? undefined : decodeRecord(aliveEntry, aliveRecord).at;
@@ -116,8 +136,23 @@ export class Directory {
       labels: node.labels,
       versions: node.versions,
       ...statusBody(status),
+      paused: ordersFor(orders, node.id).paused,
+      held: held ?? status?.held ?? null,
     };
   }
+}
+
+/** What lies beside a node's record. */
+interface Beside {
+  readonly alive: Entry | undefined;
+  readonly status: Entry | undefined;
+  readonly orders: OrdersRecord;
+  /** With its items; else the status tells how many there are. */
+  readonly held?: HeldRecord;
+}
+
+function ordersIn(entry: Entry | undefined): OrdersRecord {
+  return entry === undefined ? NO_ORDERS_RECORD : decodeRecord(entry, ordersRecord);
 }
 
 function statusBody(

@@ -4,9 +4,10 @@ import { AppError, isAppError } from '../../shared/errors/app-error.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { Logger } from '../../shared/log/logger.js';
 import type { ClusterView } from '../metadata/cluster-views.js';
-import type { LeaseId, Store } from '../store/port.js';
+import type { LeaseId, Operation, Store } from '../store/port.js';
 import { decodeRecord, encodeRecord } from '../store/records.js';
 import type { InfluxdClaims } from './influxd-claims.js';
+import type { HeldRecord } from './orders-record.js';
 import {
   aliveRecord,
   nodeRecord,
@@ -27,8 +28,18 @@ export interface Heartbeat {
   readonly uid: string | undefined;
   readonly session: string | undefined;
   /** Undefined: the caller says nothing but that it is there. */
-  readonly status: Omit<StatusRecord, 'at'> | undefined;
+  readonly status: Omit<StatusRecord, 'at' | 'held'> | undefined;
+  /** What waits for a person; undefined: nothing does. */
+  readonly held?: HeldRecord | undefined;
 }
+
+export interface Refreshed {
+  /** False where the node had not counted as alive any more. */
+  readonly wasAlive: boolean;
+}
+
+/** What an agent's status says while it obeys a pause; people wait for this word. */
+export const PAUSED_STATE = 'paused';
 
 export interface HeartbeatDeps {
   readonly store: Store;
@@ -49,6 +60,9 @@ interface Beat {
   /** The status as last put, without its time. */
   statusText: string;
   influxd: InfluxdIdentity | undefined;
+  /** As last put. */
+  heldDigest: string | undefined;
+  isPaused: boolean;
   /** Monotonic; of the last put by this manager. */
   statusPutMs: number;
 }
@@ -74,15 +88,16 @@ export class Heartbeats {
     id: number,
     heartbeat: Heartbeat,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Refreshed> {
     const key = beatKey(view.name, id);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
       const beat = await this.beatOf(view, id, signal);
       checkIdentity(view.name, id, beat, heartbeat);
-      if (await this.renew(view, id, beat, signal)) {
+      const renewed = await this.renew(view, id, beat, signal);
+      if (renewed !== undefined) {
         this.seenMs.set(key, this.deps.clock.nowMs());
         await this.takeStatus(view, id, beat, heartbeat, signal);
-        return;
+        return renewed;
       }
       // Somebody else changed the node or its liveness meanwhile: look again.
       this.beats.delete(key);
@@ -135,26 +150,28 @@ export class Heartbeats {
       lease: aliveEntry === undefined ? undefined : decodeRecord(aliveEntry, aliveRecord).lease,
       statusText: status === undefined ? '' : textOf(status),
       influxd: status?.influxd,
+      heldDigest: status?.held?.digest,
+      isPaused: status?.state === PAUSED_STATE,
       statusPutMs: -Infinity,
     };
   }
 
-  /** Renews the lease, by id; where it is gone, puts the liveness under a new one. False: look again. */
+  /** Renews the lease, by id; where it is gone, puts the liveness under a new one. undefined: look again. */
   private async renew(
     view: ClusterView,
     id: number,
     beat: Beat,
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<Refreshed | undefined> {
     const { store } = this.deps;
-    if (beat.lease !== undefined && (await store.keepAlive(beat.lease, signal))) return true;
+    if (beat.lease !== undefined && (await store.keepAlive(beat.lease, signal))) return ALIVE;
     const key = view.keys.aliveOf(id);
     const before = await store.get(key, { signal });
     const current = before === undefined ? undefined : decodeRecord(before, aliveRecord).lease;
     if (current !== undefined && current !== beat.lease) {
       // Another manager has put it under another lease meanwhile.
       beat.lease = current;
-      if (await store.keepAlive(current, signal)) return true;
+      if (await store.keepAlive(current, signal)) return ALIVE;
     }
     const lease = await store.grantLease(this.deps.ttlSeconds, signal);
     const record: AliveRecord = {
@@ -172,24 +189,30 @@ export class Heartbeats {
       [{ put: key, value: encodeRecord(record), leaseId: lease }],
       signal,
     );
-    if (isPut) beat.lease = lease;
-    return isPut;
+    if (!isPut) return undefined;
+    beat.lease = lease;
+    return { wasAlive: before !== undefined };
   }
 
   private async takeStatus(
     view: ClusterView,
     id: number,
     beat: Beat,
-    { status }: Heartbeat,
+    { status: said, held }: Heartbeat,
     signal: AbortSignal,
   ): Promise<void> {
-    if (status === undefined) return;
+    if (said === undefined) return;
+    const status = held === undefined ? said : { ...said, held: summaryOf(held) };
     const text = textOf(status);
     if (text === beat.statusText) return;
     const nowMs = this.deps.clock.monotonicMs();
     const isOtherInfluxd = !isSameInfluxd(status.influxd, beat.influxd);
-    // The identity of the influxd is checked at once; everything else can wait for its turn.
-    if (!isOtherInfluxd && nowMs - beat.statusPutMs < STATUS_INTERVAL_MS) return;
+    const isPaused = status.state === PAUSED_STATE;
+    // The identity of the influxd is checked at once, and people wait for what is held and paused; everything else can wait
+    // for its turn.
+    const isUrgent =
+      isOtherInfluxd || held?.digest !== beat.heldDigest || isPaused !== beat.isPaused;
+    if (!isUrgent && nowMs - beat.statusPutMs < STATUS_INTERVAL_MS) return;
     const owner = { cluster: view.name, id };
     const claim =
       isOtherInfluxd && status.influxd !== undefined
@@ -201,13 +224,19 @@ export class Heartbeats {
         { key: view.keys.node(id), is: 'at', modRevision: beat.nodeModRevision },
         ...claim.comparisons,
       ],
-      [{ put: view.keys.statusOf(id), value: encodeRecord(record) }, ...claim.operations],
+      [
+        { put: view.keys.statusOf(id), value: encodeRecord(record) },
+        ...heldOperations(view.keys.heldOf(id), held, beat.heldDigest),
+        ...claim.operations,
+      ],
       signal,
     );
     // What was refused comes again with the next heartbeat, which then also sees why.
     if (!isPut) return;
     beat.statusText = text;
     beat.influxd = status.influxd;
+    beat.heldDigest = held?.digest;
+    beat.isPaused = isPaused;
     beat.statusPutMs = nowMs;
   }
 
@@ -229,12 +258,35 @@ export class Heartbeats {
   }
 }
 
+const ALIVE: Refreshed = { wasAlive: true };
+
+function summaryOf({ digest, count }: HeldRecord): NonNullable<StatusRecord['held']> {
+  return { digest, count };
+}
+
+/** The list is put when it is another one, and goes when nothing is held. */
+function heldOperations(
+  key: string,
+  held: HeldRecord | undefined,
+  before: string | undefined,
+): Operation[] {
+  if (held?.digest === before) return [];
+  return [held === undefined ? { delete: key } : { put: key, value: encodeRecord(held) }];
+}
+
 function beatKey(cluster: string, id: number): string {
   return `${id}/${cluster}`;
 }
 
-function textOf({ version, state, pending, hints, influxd }: Omit<StatusRecord, 'at'>): string {
-  return JSON.stringify([version, state, pending, hints, influxd]);
+function textOf({
+  version,
+  state,
+  pending,
+  hints,
+  influxd,
+  held,
+}: Omit<StatusRecord, 'at'>): string {
+  return JSON.stringify([version, state, pending, hints, influxd, held]);
 }
 
 /** The same running process; its index moves all the time. */

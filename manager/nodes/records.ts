@@ -47,6 +47,8 @@ export const statusRecord = z.object({
   pending: z.number().int(),
   hints: z.array(z.object({ owner: z.number().int(), bytes: z.number() })),
   influxd: influxd.optional(),
+  /** Names what waits for a person; the list itself lies beside it. */
+  held: z.object({ digest: z.string(), count: z.number().int() }).optional(),
   at: z.string(),
 });
 export type StatusRecord = z.infer<typeof statusRecord>;

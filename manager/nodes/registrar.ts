@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { AppError, isAppError } from '../../shared/errors/app-error.js';
 import { createBackoff, sleep } from '../../shared/lifecycle/backoff.js';
+import { reached } from '../../shared/failpoint/failpoint.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { ClusterView } from '../metadata/cluster-views.js';
 import type { Comparison, Entry, LeaseId, Operation, Store } from '../store/port.js';
@@ -43,6 +44,13 @@ export interface Registered {
   readonly id: number;
   /** False where the uid had this id already. */
   readonly isNew: boolean;
+  /** False where it was not registered (any more). */
+  readonly wasRegistered: boolean;
+  /** False where no heartbeat counted any more. */
+  readonly wasAlive: boolean;
+  /** As it is recorded now. */
+  readonly hostname: string;
+  readonly bindAddress: string;
 }
 
 export interface RegistrarDeps {
@@ -61,13 +69,6 @@ interface Job {
   lease: LeaseId | undefined;
   /** The id of the last try; looked at when its outcome is unknown. */
   tried: Registered | undefined;
-}
-
-interface Place {
-  readonly id: number;
-  readonly lease: LeaseId;
-  /** The record that is replaced; undefined for a node that is new or was deregistered. */
-  readonly before: Entry | undefined;
 }
 
 export class Registrar {
@@ -120,11 +121,23 @@ export class Registrar {
     if (known !== undefined) checkSession(known, registration);
     const next = nextEntry === undefined ? 1 : decodeRecord(nextEntry, nextIdRecord).next;
     const id = known?.id ?? Math.max(next, (newest?.record.maxNodeId ?? 0) + 1);
-    const nodeEntry = await store.get(keys.node(id), { signal });
+    const [nodeEntry, aliveEntry] = await Promise.all([
+      store.get(keys.node(id), { signal }),
+      known === undefined ? undefined : store.get(keys.aliveOf(id), { signal }),
+    ]);
+    const wasRegistered = nodeEntry !== undefined;
 
     const influxd = await this.claim(job, id);
     job.lease ??= await store.grantLease(this.deps.ttlSeconds, signal);
-    job.tried = { id, isNew: known === undefined };
+    const node = this.nodeOf(job, id, nodeEntry);
+    job.tried = {
+      id,
+      isNew: known === undefined,
+      wasRegistered,
+      wasAlive: aliveEntry !== undefined,
+      hostname: node.hostname,
+      bindAddress: node.bindAddress,
+    };
     const comparisons: Comparison[] = [
       unchanged(keys.node(id), nodeEntry),
       ...(uidKey === undefined ? [] : [unchanged(uidKey, uidEntry)]),
@@ -132,11 +145,13 @@ export class Registrar {
       ...influxd.comparisons,
     ];
     const operations: Operation[] = [
-      ...this.nodeOperations(job, { id, lease: job.lease, before: nodeEntry }),
+      ...this.nodeOperations(job, node, job.lease),
       ...(known === undefined ? [{ put: keys.nextId, value: encodeRecord({ next: id + 1 }) }] : []),
       ...influxd.operations,
     ];
+    await reached('manager.register.prepared');
     const { kind } = await store.transact(comparisons, operations, signal);
+    await reached('manager.register.committed');
     return kind === 'committed' ? job.tried : undefined;
   }
 
@@ -146,17 +161,15 @@ export class Registrar {
     return entry !== undefined && decodeRecord(entry, nodeRecord).op === op;
   }
 
-  private nodeOperations({ view, registration, op }: Job, place: Place): Operation[] {
-    const { keys } = view;
-    const { id, lease } = place;
+  /** @param entry the record that is replaced; undefined for a node that is new or was deregistered */
+  private nodeOf({ registration, op }: Job, id: number, entry: Entry | undefined): NodeRecord {
     const { uid, session, hostname, ips } = registration;
-    const before = place.before === undefined ? undefined : decodeRecord(place.before, nodeRecord);
+    const before = entry === undefined ? undefined : decodeRecord(entry, nodeRecord);
     const at = new Date(this.deps.clock.nowMs()).toISOString();
-    const named = session === undefined ? {} : { session };
-    const node: NodeRecord = {
+    return {
       id,
       ...(uid === undefined ? {} : { uid }),
-      ...named,
+      ...(session === undefined ? {} : { session }),
       hostname,
       ips: [...ips],
       bindAddress: registration.bindAddress ?? before?.bindAddress ?? registration.defaultAddress,
@@ -165,6 +178,12 @@ export class Registrar {
       registeredAt: at,
       op,
     };
+  }
+
+  private nodeOperations({ view }: Job, node: NodeRecord, lease: LeaseId): Operation[] {
+    const { keys } = view;
+    const { id, uid, session, registeredAt: at } = node;
+    const named = session === undefined ? {} : { session };
     const alive: AliveRecord = { ...named, lease, at };
     return [
       { put: keys.node(id), value: encodeRecord(node) },
@@ -205,6 +224,7 @@ export class Registrar {
         { delete: keys.node(id) },
         { delete: keys.aliveOf(id) },
         { delete: keys.statusOf(id) },
+        { delete: keys.heldOf(id) },
         { put: keys.registry, value: encodeRecord({ at }) },
       ],
       signal,

@@ -11,6 +11,14 @@ export class Keys {
   /** @param prefix starts with a slash and does not end with one, e.g. `/clusterflux` */
   constructor(private readonly prefix: string) {}
 
+  /** Everything of this store. */
+  get root(): string {
+    return `${this.prefix}/`;
+  }
+  /** There while no manager may work on this store: a restore has not ended, or its content was moved elsewhere. */
+  get closed(): string {
+    return `${this.prefix}/closed`;
+  }
   /** All clusters. */
   get clusters(): string {
     return `${this.prefix}/clusters/`;
@@ -75,6 +83,10 @@ export class ClusterKeys {
   writeOf(idempotencyKey: string): string {
     return `${this.writes}${encodeName(idempotencyKey)}`;
   }
+  /** The unproven drops that passed within the last hour. */
+  get guard(): string {
+    return `${this.base}guard`;
+  }
   get chunks(): string {
     return `${this.base}chunks/`;
   }
@@ -102,6 +114,42 @@ export class ClusterKeys {
   }
   statusOf(id: number): string {
     return `${this.statuses}${padded(id)}`;
+  }
+  /** What a node holds for a person, beside its status: long lists would make those of nodes slow. */
+  get held(): string {
+    return `${this.base}held/`;
+  }
+  heldOf(id: number): string {
+    return `${this.held}${padded(id)}`;
+  }
+  /** What people ordered: pauses and approvals, all in one record. */
+  get orders(): string {
+    return `${this.base}orders`;
+  }
+  get events(): string {
+    return `${this.base}events/`;
+  }
+  eventOf(id: number): string {
+    return `${this.events}${padded(id)}`;
+  }
+  /** Kept for ever: the id of the last event, so that none is given twice. */
+  get eventHead(): string {
+    return `${this.base}event-head`;
+  }
+  /** Which keys the kept events have. */
+  get eventKeys(): string {
+    return `${this.base}event-keys/`;
+  }
+  eventKeyOf(key: string): string {
+    return `${this.eventKeys}${encodeName(key)}`;
+  }
+  /** Under a lease: there while the lock is held. */
+  lock(name: string): string {
+    return `${this.base}locks/${encodeName(name)}`;
+  }
+  /** Kept for ever: the last fencing number of a lock. */
+  fence(name: string): string {
+    return `${this.base}fences/${encodeName(name)}`;
   }
   /** Kept for ever: which id a uid was given. */
   uid(uid: string): string {

@@ -13,6 +13,10 @@ export const FORKED = 'forked';
 export const KNOWN_HEADER = 'x-clusterflux-known';
 /** Request: the id of the node that writes. */
 export const NODE_HEADER = 'x-clusterflux-node';
+/** Request: the session of the agent that asks, once it has registered; proves for which node it may act. */
+export const SESSION_HEADER = 'x-clusterflux-session';
+/** Request: the digest of the unproven drops that a person approved for this write. */
+export const APPROVE_HEADER = 'x-clusterflux-approve';
 /** Request: one write, however often it is sent. */
 export const IDEMPOTENCY_HEADER = 'idempotency-key';
 export const REQUEST_ID_HEADER = 'x-request-id';

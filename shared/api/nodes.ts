@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { counter64, incarnation, nodeId, time, version } from './fields.js';
 import { nameFault, NAME_RULE } from './names.js';
+import { heldListSchema, heldSummarySchema, ordersSchema, pauseSchema } from './orders.js';
 
 /** Long enough for any host name or address, short enough to keep records small. */
 const shortText = z.string().min(1).max(255);
@@ -51,6 +52,7 @@ export const registerAnswerSchema = z
     'heartbeat-interval': z.number().describe('seconds'),
     version: version.describe("the cluster's newest metadata version, 0: none"),
     incarnation,
+    orders: ordersSchema.optional().describe('absent: of an older manager, which has none'),
   })
   .meta({ id: 'Registered' });
 export type RegisterAnswer = z.infer<typeof registerAnswerSchema>;
@@ -67,6 +69,7 @@ export const heartbeatBodySchema = z.object({
     .max(10_000)
     .optional()
     .describe('held for other nodes'),
+  held: heldListSchema.optional().describe('waits for a person; absent: nothing does'),
 });
 export type HeartbeatBody = z.infer<typeof heartbeatBodySchema>;
 
@@ -77,6 +80,7 @@ export const heartbeatAnswerSchema = z
     incarnation,
     'placement-version': version,
     'registry-revision': z.number().int().min(0).describe('changes when nodes come, go or move'),
+    orders: ordersSchema.optional().describe('absent: of an older manager, which has none'),
   })
   .meta({ id: 'HeartbeatAnswer' });
 export type HeartbeatAnswer = z.infer<typeof heartbeatAnswerSchema>;
@@ -98,6 +102,14 @@ export const nodeSchema = z
     pending: z.number().int().min(0),
     hints: z.array(z.object({ owner: nodeId, bytes: z.number() })),
     influxd: influxdSchema.optional(),
+    paused: pauseSchema
+      .nullable()
+      .optional()
+      .describe('ordered; null or absent: not. `state` tells whether the node obeys already'),
+    held: heldSummarySchema
+      .nullable()
+      .optional()
+      .describe('what waits for a person, as last reported; with its items for one node alone'),
   })
   .meta({ id: 'Node' });
 export type NodeBody = z.infer<typeof nodeSchema>;

@@ -12,12 +12,7 @@ export function checkAcrossKeys(config: Config): void {
   if (config.manager.clientCaFile !== undefined && config.manager.certFile === undefined) {
     refuse('manager.client-ca-file is set without manager.cert-file; set both, or neither');
   }
-  bothOrNone(
-    'influxdb.username',
-    config.influxdb.username,
-    'influxdb.password-file',
-    config.influxdb.passwordFile,
-  );
+  checkInfluxdbAccount(config.influxdb);
   bothOrNone('etcd.username', config.etcd.username, 'etcd.password-file', config.etcd.passwordFile);
 
   const { restart, stopCommand, startCommand } = config.influxdb;
@@ -35,8 +30,7 @@ export function checkAcrossKeys(config: Config): void {
 }
 
 /**
- * Who may connect from other machines must be asked for. Tokens and the cluster's secret are not checked by this release,
- * so they do not open a port: certificates of the clients do, and `insecure`.
+ * Who may connect from other machines must be asked for: by tokens or certificates of the clients, or, meant so, not at all.
  * @param key the key of the address, e.g. `manager.bind-address`.
  * @param isAllowed what `mayListenWide` says.
  * @throws AppError `config-invalid`
@@ -49,20 +43,51 @@ export function assertMayListen(
   if (isAllowed || isLoopback(address.host)) return;
   const section = key.split('.')[0] ?? '';
   const tls =
-    section === 'manager' ? ', ask clients for certificates (manager.client-ca-file)' : '';
+    section === 'manager'
+      ? ', ask for tokens (manager.token-file) or certificates (manager.client-ca-file)'
+      : ', give the agents a common secret (agent.secret-file) or certificates (agent.cert-file, agent.key-file and agent.ca-file)';
   refuse(
     `${key} is ${formatAddress(address)}, which other machines can reach, and nothing would ask them who they are; ` +
       `listen on 127.0.0.1${tls}, or set ${section}.insecure = true where the network itself keeps strangers out`,
   );
 }
 
-/** Whether a manager (or, without certificates, an agent) may listen on addresses that other machines can reach. */
-export function mayListenWide(config: {
+/** A name with a password, or a name with the secret that makes tokens for it. */
+function checkInfluxdbAccount({ username, passwordFile, jwtSecretFile }: Config['influxdb']): void {
+  if (jwtSecretFile === undefined) {
+    bothOrNone('influxdb.username', username, 'influxdb.password-file', passwordFile);
+    return;
+  }
+  bothOrNone('influxdb.jwt-secret-file', jwtSecretFile, 'influxdb.username', username);
+  if (passwordFile !== undefined) {
+    refuse(
+      'influxdb.password-file and influxdb.jwt-secret-file are both set; the account needs one of them',
+    );
+  }
+}
+
+/** Whether a manager may listen on addresses that other machines can reach. Never asked of an agent: its tokens are its own. */
+export function mayListenWide(manager: {
   readonly insecure: boolean;
   readonly certFile?: string | undefined;
   readonly clientCaFile?: string | undefined;
+  readonly tokenFile?: string | undefined;
 }): boolean {
-  return config.insecure || (config.certFile !== undefined && config.clientCaFile !== undefined);
+  const { insecure, certFile, clientCaFile, tokenFile } = manager;
+  return (
+    insecure || tokenFile !== undefined || (certFile !== undefined && clientCaFile !== undefined)
+  );
+}
+
+/** Whether an agent may: its peers then prove the cluster's secret, or show a certificate of the authority. */
+export function agentMayListenWide(agent: {
+  readonly insecure: boolean;
+  readonly secretFile?: string | undefined;
+  readonly certFile?: string | undefined;
+  readonly caFile?: string | undefined;
+}): boolean {
+  const { insecure, secretFile, certFile, caFile } = agent;
+  return insecure || secretFile !== undefined || (certFile !== undefined && caFile !== undefined);
 }
 
 function bothOrNone(a: string, aValue: unknown, b: string, bValue: unknown): void {

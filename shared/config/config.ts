@@ -34,6 +34,14 @@ export interface ManagerConfig {
   readonly insecure: boolean;
   readonly drainDelayMs: number;
   readonly maxWaiters: number;
+  /** Kept per cluster. */
+  readonly maxEvents: number;
+  readonly maxConnections: number;
+  readonly maxJsonBytes: number;
+  readonly maxHeaderBytes: number;
+  readonly requestTimeoutMs: number;
+  /** Per remote address and minute. */
+  readonly maxAuthFailures: number;
 }
 
 export interface EtcdConfig {
@@ -41,6 +49,8 @@ export interface EtcdConfig {
   /** Starts with a slash and does not end with one. */
   readonly prefix: string;
   readonly ttlMs: number;
+  /** Bytes that etcd takes at most, for warnings. */
+  readonly quotaBytes: number;
   readonly username: string | undefined;
   readonly passwordFile: string | undefined;
   readonly caFile: string | undefined;
@@ -59,6 +69,10 @@ export interface AgentConfig {
   readonly join: 'merge' | 'pull' | 'refuse';
   readonly deregisterOnStop: boolean;
   readonly secretFile: string | undefined;
+  /** To the peer and status endpoint. */
+  readonly maxConnections: number;
+  /** Of the peer endpoint, per remote address and minute. */
+  readonly maxAuthFailures: number;
   readonly insecure: boolean;
   readonly caFile: string | undefined;
   readonly certFile: string | undefined;
@@ -79,6 +93,8 @@ export interface InfluxdbConfig {
   /** Run by `sh -c` where restart is `command`. */
   readonly stopCommand: string | undefined;
   readonly startCommand: string | undefined;
+  /** The least time between two restarts. */
+  readonly restartIntervalMs: number;
   readonly caFile: string | undefined;
   readonly jwtSecretFile: string | undefined;
   /** Undefined: `data` beside the meta directory. */

@@ -21,6 +21,8 @@ const AGENT_DIRECTORY = '/var/lib/clusterflux/agent';
 const RESERVED_DESCRIPTORS = 1_000;
 /** Beyond this a manager's memory and the time to answer them all are the limit, and another replica is better. */
 const MOST_WAITERS = 20_000;
+/** Of the reserved descriptors, those for connections that do not wait: writers, heartbeats, probes. */
+const OTHER_CONNECTIONS = 500;
 
 /** Keys whose default is computed, with their values here. */
 export function computedDefaults(facts: MachineFacts): Map<string, string | number> {
@@ -36,6 +38,7 @@ export function computedDefaults(facts: MachineFacts): Map<string, string | numb
     // Never a home directory: a command typed by another user would be a second node.
     ['agent.state-dir', hasStateDirectory ? stateDirectory : AGENT_DIRECTORY],
     ['manager.max-waiters', waiters],
+    ['manager.max-connections', waiters + OTHER_CONNECTIONS],
   ]);
 }
 

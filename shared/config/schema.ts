@@ -58,6 +58,25 @@ const manager = z.strictObject({
       defaultText: 'the limit of open files less 1000, at most 20000',
     },
   ),
+  'max-connections': integer(
+    { min: 1 },
+    undefined,
+    'Connections at once, waiting reads included; more are closed at once.',
+    { defaultText: 'the default of max-waiters and 500 more' },
+  ),
+  'max-events': integer({ min: 10, max: 100_000 }, 1_000, 'How many events are kept per cluster.'),
+  'max-json-size': size('1MiB', 'Larger bodies of other calls than snapshots get 413.'),
+  'max-header-size': size('16KiB', 'All headers of a request; larger ones get 431.'),
+  'request-timeout': duration(
+    '60s',
+    'How long a request may take to arrive, and how long a reader may take nothing of its answer.',
+    { atLeast: '1s' },
+  ),
+  'max-auth-failures': integer(
+    { min: 1 },
+    20,
+    'Wrong tokens per address and minute; beyond, 429 rate-limited.',
+  ),
   insecure: flag(
     false,
     'Allows to listen on other addresses than loopback without tokens or mutual TLS.',
@@ -67,7 +86,6 @@ const manager = z.strictObject({
   'client-ca-file': optionalPath('Clients must have a certificate of this authority (mutual TLS).'),
   'token-file': optionalPath(
     'One `role[:cluster] sha256-of-token` per line; read again when it changes.',
-    later,
   ),
 });
 
@@ -78,6 +96,10 @@ const etcd = z.strictObject({
     atLeast: '2s',
     because: 'etcd grants no less',
   }),
+  quota: size(
+    '2GiB',
+    "What etcd's --quota-backend-bytes is, because etcd does not tell: at half of it the manager warns.",
+  ),
   username: optionalText('User name of etcd.'),
   'password-file': optionalPath('Its password, the first line of this file.'),
   'ca-file': optionalPath("The authority that signed etcd's certificate (PEM)."),
@@ -140,10 +162,21 @@ const agent = z.strictObject({
   ),
   'secret-file': optionalPath(
     "The cluster's secret: the first line signs, every line is accepted; read again when it changes.",
-    later,
+  ),
+  'max-connections': integer(
+    { min: 10, max: 100_000 },
+    1_000,
+    'Connections to the peer and status endpoint at once; beyond, new ones are closed.',
+  ),
+  'max-auth-failures': integer(
+    { min: 1 },
+    20,
+    'Failed attempts per address and minute that the peer endpoint answers as such; beyond, 429.',
   ),
   'ca-file': optionalPath("The authority that signed the managers' and peers' certificates (PEM)."),
-  'cert-file': optionalPath('Certificate towards managers and peers (PEM).'),
+  'cert-file': optionalPath(
+    'Certificate towards managers and peers (PEM); with it the peer endpoint is https.',
+  ),
   'key-file': optionalPath('Key of the certificate (PEM).'),
   'token-file': optionalPath('The token for the manager, the first line of this file.'),
 });
@@ -164,18 +197,17 @@ const influxdb = z.strictObject({
     'Reads the meta directory so often instead of watching it (network file systems).',
   ),
   'ca-file': optionalPath("The authority that signed influxd's certificate (PEM)."),
-  'jwt-secret-file': optionalPath("The shared secret of influxd's JWT authentication.", later),
+  'jwt-secret-file': optionalPath(
+    "The shared secret of influxd's JWT authentication, in place of a password; its first line.",
+  ),
   restart: choice(
     ['off', 'command', 'signal'],
     'off',
     'How influxd may be restarted for what no statement can set.',
-    later,
   ),
-  'stop-command': optionalText(
-    'Run by `sh -c` to stop influxd, where restart is "command".',
-    later,
-  ),
-  'start-command': optionalText('Run by `sh -c` to start it again.', later),
+  'stop-command': optionalText('Run by `sh -c` to stop influxd, where restart is "command".'),
+  'start-command': optionalText('Run by `sh -c` to start it again.'),
+  'restart-interval': duration('1m', 'No two restarts are closer than this.', { atLeast: '1s' }),
 });
 
 const gateway = z.strictObject({
@@ -231,12 +263,7 @@ const handoff = z.strictObject({
 });
 
 const guard = z.strictObject({
-  'max-drops': integer(
-    { min: 0 },
-    5,
-    'Unproven drops in an hour that pass without a person.',
-    later,
-  ),
+  'max-drops': integer({ min: 0 }, 5, 'Unproven drops in an hour that pass without a person.'),
 });
 
 const sync = z.strictObject({

@@ -5,7 +5,7 @@ import { Etcd3, type IOptions } from 'etcd3';
 import { rootCertificates } from 'node:tls';
 import { AppError } from '../../../shared/errors/app-error.js';
 import { assertNotAborted, bounded } from '../deadline.js';
-import { judge, outcomeUnknown, unavailable } from './errors.js';
+import { asksWho, judge, outcomeUnknown, unavailable } from './errors.js';
 
 export interface EtcdConnectionOptions {
   /** With scheme: `http://127.0.0.1:2379`; all `http` or all `https`. */
@@ -45,8 +45,10 @@ const GRPC_OPTIONS = {
 export class EtcdConnections {
   readonly location: string;
   readonly timeoutMs: number;
-  private readonly clients = new Map<number, Etcd3>();
+  private readonly clients = new Map<string, Etcd3>();
   private current = 0;
+  /** Whether etcd asks who calls. It is switched on and off there while we run, and a token is to be had only while it is on. */
+  private isAskedWho: boolean;
   private isClosed = false;
 
   constructor(private readonly options: EtcdConnectionOptions) {
@@ -58,6 +60,7 @@ export class EtcdConnections {
     }
     this.location = options.endpoints.join(',');
     this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    this.isAskedWho = options.username !== undefined;
   }
 
   /**
@@ -97,6 +100,15 @@ export class EtcdConnections {
     if (endpoint === this.current) this.current = (endpoint + 1) % this.options.endpoints.length;
   }
 
+  /** What an error says of whether etcd asks who calls; true where that is news, so that the same may succeed now. */
+  learn(error: unknown): boolean {
+    const isAskedWho = asksWho(error);
+    if (this.options.username === undefined || isAskedWho === undefined) return false;
+    const isNews = this.isAskedWho !== isAskedWho;
+    this.isAskedWho = isAskedWho;
+    return isNews;
+  }
+
   close(): void {
     this.isClosed = true;
     for (const client of this.clients.values()) client.close();
@@ -115,6 +127,7 @@ export class EtcdConnections {
         return await call.attempt(this.client(endpoint), now + share);
       } catch (error) {
         const failure = judge(error);
+        if (this.learn(error)) continue;
         if (failure !== 'rejected') this.leave(endpoint);
         if (failure === 'unknown' && !call.isIdempotent) throw outcomeUnknown(subject, error);
         const mayTryAgain =
@@ -125,10 +138,12 @@ export class EtcdConnections {
   }
 
   private client(endpoint: number): Etcd3 {
-    let client = this.clients.get(endpoint);
+    // Calls may be under way on a client of the other kind, so it stays.
+    const key = `${endpoint} ${String(this.isAskedWho)}`;
+    let client = this.clients.get(key);
     if (client === undefined) {
       client = this.connect(endpoint, {});
-      this.clients.set(endpoint, client);
+      this.clients.set(key, client);
     }
     return client;
   }
@@ -142,7 +157,9 @@ export class EtcdConnections {
       // Each call brings its own deadline; this one is for the exchange of the password.
       defaultCallOptions: (context) =>
         context.isStream ? {} : { deadline: Date.now() + this.timeoutMs },
-      ...(username === undefined ? {} : { auth: { username, password: password ?? '' } }),
+      ...(username === undefined || !this.isAskedWho
+        ? {}
+        : { auth: { username, password: password ?? '' } }),
       ...(tls === undefined ? {} : { credentials: credentialsOf(tls) }),
     });
   }

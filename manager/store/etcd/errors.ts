@@ -47,6 +47,17 @@ export function judge(error: unknown): Failure {
   return isQuota && messageOf(error).includes('etcdserver:') ? 'rejected' : 'unknown';
 }
 
+/**
+ * Whether etcd asks who calls, where an error tells it. Both are rejections: nothing was done. The client library has no types
+ * for them; another text tells nothing, and the error is what it is.
+ */
+export function asksWho(error: unknown): boolean | undefined {
+  const message = messageOf(error);
+  if (message.includes('etcdserver: authentication is not enabled')) return false;
+  if (message.includes('etcdserver: user name is empty')) return true;
+  return undefined;
+}
+
 /** What was being done, for messages: "reading from", "writing to". */
 export interface CallSubject {
   readonly doing: string;

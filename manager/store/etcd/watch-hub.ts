@@ -134,6 +134,7 @@ export class EtcdWatchHub {
         },
       );
     } catch (error) {
+      connections.learn(error);
       logger.warn('opening a watch stream of the store failed; it is tried again', {
         component: 'etcd',
         op: 'watch',

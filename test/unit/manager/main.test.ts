@@ -12,6 +12,7 @@ import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/free-port.js';
 import { snapshotWith } from '../../support/snapshots.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../../support/temp-dir.js';
+import { bearer, tokenFile } from '../../support/tokens.js';
 
 interface Running {
   readonly logger: ReturnType<typeof memoryLogger>;
@@ -140,9 +141,21 @@ describe('manager process', () => {
     await running.stop();
   });
 
-  it('refuses to listen widely without security, and to pretend that it checks tokens', async () => {
+  it('refuses to listen widely without security, and with a token file that it can not read', async () => {
     expect(await failureOf(run({ 'bind-address': ':0' }))).to.contain('manager.insecure = true');
     expect(await failureOf(run({ 'token-file': '/nowhere' }))).to.contain('manager.token-file');
+  });
+
+  it('listens widely with tokens, and warns that they travel in clear', async () => {
+    const file = join(directory.path, 'tokens');
+    writeFileSync(file, tokenFile({ viewer: 'look' }));
+    const running = run({ 'bind-address': ':0', 'token-file': file });
+    const url = await running.url();
+    expect((await fetch(`${url}/clusters`)).status).to.equal(401);
+    expect((await fetch(`${url}/clusters`, { headers: bearer('look') })).status).to.equal(200);
+    const warned = running.logger.lines.filter(({ message }) => message.includes('in clear'));
+    expect(warned).to.have.length(1);
+    expect(await running.stop()).to.equal(0);
   });
 
   it('listens on all addresses where that is meant', async () => {

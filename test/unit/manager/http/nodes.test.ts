@@ -69,6 +69,7 @@ describe('manager nodes API', () => {
           'heartbeat-interval': 5,
           version: 0,
           incarnation: '',
+          orders: { paused: null, approval: null },
         },
       });
       expect((await register()).body['id']).to.equal(2);

@@ -70,7 +70,7 @@ describe('manager versions API', () => {
         const answer = await manager.app.inject({
           method: 'POST',
           url: `/clusters/c/versions/${version}`,
-          payload: snapshotWith(`db${version}`),
+          payload: snapshotWith(...Array.from({ length: version + 1 }, (_, each) => `db${each}`)),
           headers: { 'content-type': type },
         });
         expect(answer.statusCode, type).to.equal(200);

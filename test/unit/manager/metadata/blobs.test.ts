@@ -83,6 +83,8 @@ describe('blobs', () => {
       prefix: '/cf',
       ttlMs: 15_000,
       history: 10,
+      maxDrops: 5,
+      maxEvents: 1_000,
     });
     const bytes = snapshotOf(user('u', randomBytes(2 * CHUNK_BYTES).toString('base64')));
     const outcome = await services.publisher.write(

@@ -56,6 +56,8 @@ describe('sweep', () => {
       prefix: '/cf',
       ttlMs: 15_000,
       history: 2,
+      maxDrops: 5,
+      maxEvents: 1_000,
     });
   });
   afterEach(async () => {

@@ -25,6 +25,8 @@ describe('heartbeats', () => {
     const beat = async () => {
       await services.heartbeats.refresh(view, id, heartbeat('u'), signal);
       await view.feed.latest();
+      await services.orders.settle(view, id, undefined, signal);
+      await services.orders.of(view, id);
     };
     await beat();
     calls.length = 0;
@@ -69,9 +71,9 @@ describe('heartbeats', () => {
     const services = servicesOver(lossyStore(store, () => fates.shift() ?? 'answered'));
     const view = services.views.of('c');
     const first = await services.registrar.register(view, registration(undefined), signal);
-    expect(first).to.deep.equal({ id: 1, isNew: true });
+    expect(first).to.deep.include({ id: 1, isNew: true });
     const second = await services.registrar.register(view, registration('u'), signal);
-    expect(second).to.deep.equal({ id: 2, isNew: true });
+    expect(second).to.deep.include({ id: 2, isNew: true });
     fates.push('reply-lost');
     await store.revokeLease((await store.get(view.keys.aliveOf(2)))?.leaseId ?? '');
     await services.heartbeats.refresh(view, 2, heartbeat('u'), signal);
