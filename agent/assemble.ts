@@ -9,14 +9,19 @@ import type { BuildInfo } from '../shared/lifecycle/build-info.js';
 import { systemClock } from '../shared/lifecycle/clock.js';
 import type { Logger } from '../shared/log/logger.js';
 import { encodeSnapshot } from '../shared/meta/codec.js';
-import { metaWriterOf } from './commands/meta-writer-of.js';
 import { openMetaBackups } from './influxd/meta-backups.js';
 import { Availability } from './manager-api/availability.js';
+import { createHttpClusterLocks } from './manager-api/cluster-locks.js';
 import { createHttpManagerApi } from './manager-api/http-manager-api.js';
 import { createHttpMembershipApi } from './manager-api/http-membership-api.js';
+import { EventReporter } from './events/event-reporter.js';
+import { createHttpEventsApi } from './manager-api/http-events-api.js';
 import { GatedReconciler } from './membership/gated-reconciler.js';
 import { Membership } from './membership/membership.js';
+import { OrderBook } from './membership/orders.js';
 import type { OpenPorts } from './open-ports.js';
+import { RestartKeeper } from './restart/keeper.js';
+import { describeRestart, restartWriterOf, Restarts } from './restart/restarts.js';
 import { sharedDatabases } from './shared-databases.js';
 import { BackupKeeper } from './state/backup-keeper.js';
 import { SOCKET_FILE } from './state/state-directory.js';
@@ -50,6 +55,8 @@ export interface Agent {
   readonly loop: SyncLoop;
   readonly control: ControlServer;
   readonly backups: BackupKeeper;
+  readonly events: EventReporter;
+  readonly restarts: RestartKeeper;
 }
 
 /** Makes the parts and ties them together; starts none of them. */
@@ -61,7 +68,7 @@ export function assemble(
   const { cluster } = config.agent;
   const clock = systemClock();
   const api = createHttpManagerApi(client);
-  const remoteView = new RemoteView(api, cluster);
+  const remoteView = new RemoteView(api, cluster, () => base.state.tag);
   const status = new AgentStatus({ cluster, readyTimeoutMs: config.agent.readyTimeoutMs, clock });
   const metrics = createAgentMetrics(registry, status);
   const probe = new InfluxdProbe({
@@ -73,6 +80,22 @@ export function assemble(
       status.noteInfluxd(version);
     },
   });
+  const orders = new OrderBook({
+    store: base,
+    logger,
+    onChange: () => {
+      loop.wake();
+    },
+  });
+  const events = new EventReporter({
+    cluster,
+    uid: state.identity.uid,
+    nodeId: () => membership.nodeId,
+    api: createHttpEventsApi(client),
+    clock,
+    logger,
+  });
+  const restartWriter = restartWriterOf(config, influxd);
   const reconciler = new GatedReconciler({
     inner: new SyncReconciler({
       cluster,
@@ -80,8 +103,7 @@ export function assemble(
       api,
       remoteView,
       control: influxd,
-      // Only a command asks for an offline tick, and only with --offline: a person has said that influxd is stopped.
-      offline: new OfflineApplier(metaWriterOf(config, { assumeStopped: true })),
+      offline: new OfflineApplier(restartWriter),
       nodeId: () => membership.nodeId,
       logger,
       nowMs: () => clock.nowMs(),
@@ -89,23 +111,58 @@ export function assemble(
         join: config.agent.join,
         isShared: sharedDatabases(config.sync),
         ownUser: config.influxdb.username,
+        maxDrops: config.guard.maxDrops,
+      },
+      approval: () => orders.approval,
+      onEvent: (event) => {
+        events.report(event);
       },
     }),
     standing: () => status.currentStanding,
+    trouble: () => availability.reason,
+    pause: () => orders.pause,
     clock,
     onTick: (durationMs) => {
       metrics.noteTick(durationMs);
+    },
+  });
+  const restarts = new Restarts({
+    config,
+    uid: state.identity.uid,
+    nodeId: () => membership.nodeId,
+    influxd,
+    reconciler,
+    refresh: (signal) => remoteView.refresh(signal),
+    writer: restartWriter,
+    locks: createHttpClusterLocks(client),
+    clock,
+    logger,
+    onRestarting: (isRestarting) => {
+      status.noteRestarting(isRestarting);
+      loop.wake();
+    },
+    onOutcome: (result) => {
+      metrics.noteRestart(result.kind);
+      events.report({ kind: 'restart', text: describeRestart(result) });
+    },
+  });
+  const restartKeeper = new RestartKeeper({
+    procedure: restarts.procedure,
+    influxd: restarts.configured,
+    intervalMs: config.influxdb.restartIntervalMs,
+    clock,
+    logger,
+    onNews: () => {
+      loop.wake();
     },
   });
   const availability = new Availability(logger, (isAvailable) => {
     metrics.noteManagers(isAvailable);
   });
   const loop = new SyncLoop({
-    cluster,
     availability,
     reconciler,
     remoteView,
-    api,
     metaDir: config.influxdb.metaDir,
     isPollingMeta: config.influxdb.metaPollMs !== undefined,
     longPollMs: config.agent.longPollMs,
@@ -113,7 +170,7 @@ export function assemble(
     logger,
     nowMs: () => clock.nowMs(),
     onReport: (report) => {
-      status.noteReport(report);
+      status.noteReport(restartKeeper.explained(report));
       metrics.noteReport(report);
     },
   });
@@ -140,7 +197,9 @@ export function assemble(
       state: status.state,
       influxd: probe.facts,
       pending: status.pendingCount,
+      held: status.held,
     }),
+    onOrders: (ordered) => orders.note(ordered),
     onStanding: (standing) => {
       status.noteStanding(standing);
       loop.wake();
@@ -155,6 +214,7 @@ export function assemble(
     path: join(config.agent.stateDir, SOCKET_FILE),
     logger,
     sync: (mode, signal) => syncOnce({ mode, reconciler, remoteView, signal }),
+    restart: (request, signal) => restarts.byHand(request, signal),
     status: () => status.view(),
     metadata: async (signal) => encodeSnapshot(await influxd.readMemory(signal)),
   });
@@ -165,7 +225,7 @@ export function assemble(
     clock,
     logger,
   });
-  return { status, membership, probe, loop, control, backups };
+  return { status, membership, probe, loop, control, backups, events, restarts: restartKeeper };
 }
 
 function versionsOf(build: BuildInfo, influxd: string | undefined): Record<string, string> {

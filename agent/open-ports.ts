@@ -4,9 +4,13 @@ import { readFile } from 'node:fs/promises';
 import type { Config } from '../shared/config/config.js';
 import { readSecret } from '../shared/config/secret-file.js';
 import { AppError, messageOf } from '../shared/errors/app-error.js';
+import { systemClock } from '../shared/lifecycle/clock.js';
 import type { Logger } from '../shared/log/logger.js';
+import type { Followed } from '../shared/security/followed.js';
+import { follow } from '../shared/security/followed.js';
 import type { RealInfluxControl } from './influxd/influx-control.js';
 import { createInfluxControl } from './influxd/influx-control.js';
+import { CredentialSource } from './manager-api/credentials.js';
 import { ManagerClient } from './manager-api/manager-client.js';
 import type { Journal } from './state/journal.js';
 import { StateDirectory } from './state/state-directory.js';
@@ -18,6 +22,8 @@ export interface OpenPorts {
   readonly base: Journal<Base, BaseRecord>;
   readonly client: ManagerClient;
   readonly influxd: RealInfluxControl;
+  /** Follows the files of influxd's account until the signal is aborted; without it what was read first stays. */
+  followAccount(signal: AbortSignal): Promise<void>;
   /** Of the managers and of influxd. */
   closeConnections(): Promise<void>;
   closeState(): Promise<void>;
@@ -30,15 +36,14 @@ export interface OpenPorts {
  */
 export async function openPorts(config: Config, logger: Logger): Promise<OpenPorts> {
   const { agent } = config;
-  const token = agent.tokenFile && (await readSecret('agent.token-file', agent.tokenFile));
-  const influxd = await openInfluxd(config);
-  const client = new ManagerClient({
-    endpoints: agent.endpoints,
-    caFile: agent.caFile,
-    certFile: agent.certFile,
-    keyFile: agent.keyFile,
-    token: () => token,
+  const credentials = await CredentialSource.open({
+    ...agent,
+    onTrouble: (err) => {
+      logger.error('files that changed are not good, going on with what was read before', { err });
+    },
   });
+  const { influxd, followAccount } = await openInfluxd(config, logger);
+  const client = new ManagerClient({ endpoints: agent.endpoints, credentials });
   const closeConnections = async () => {
     client.close();
     await influxd.close();
@@ -58,23 +63,44 @@ export async function openPorts(config: Config, logger: Logger): Promise<OpenPor
       await closeConnections();
       await closeState();
     };
-    return { state, base, client, influxd, closeConnections, closeState, close };
+    return { state, base, client, influxd, followAccount, closeConnections, closeState, close };
   } catch (error) {
     await closeConnections();
     throw error;
   }
 }
 
-async function openInfluxd({ influxdb }: Config): Promise<RealInfluxControl> {
-  const { passwordFile, caFile } = influxdb;
-  return createInfluxControl({
+async function openInfluxd(
+  { influxdb }: Config,
+  logger: Logger,
+): Promise<Pick<OpenPorts, 'influxd' | 'followAccount'>> {
+  const { passwordFile, jwtSecretFile, caFile } = influxdb;
+  const password = await followSecret('influxdb.password-file', passwordFile, logger);
+  const jwtSecret = await followSecret('influxdb.jwt-secret-file', jwtSecretFile, logger);
+  const influxd = createInfluxControl({
     url: influxdb.url,
     username: influxdb.username,
-    password: passwordFile && (await readSecret('influxdb.password-file', passwordFile)),
+    password: password && (() => password.current),
+    jwtSecret: jwtSecret && (() => jwtSecret.current),
     ca: caFile && (await readText('influxdb.ca-file', caFile)),
     metaDir: influxdb.metaDir,
     snapshotAddress: influxdb.snapshotAddress,
   });
+  const followAccount = async (signal: AbortSignal) => {
+    await Promise.all([password?.run(signal), jwtSecret?.run(signal)]);
+  };
+  return { influxd, followAccount };
+}
+
+/** The first line of a file, as it is now. */
+async function followSecret(
+  key: string,
+  path: string | undefined,
+  logger: Logger,
+): Promise<Followed<string> | undefined> {
+  if (path === undefined) return undefined;
+  const read = () => readSecret(key, path);
+  return follow({ what: key, paths: [path], read, logger, clock: systemClock() });
 }
 
 async function readText(key: string, path: string): Promise<string> {

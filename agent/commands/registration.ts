@@ -10,11 +10,13 @@ import { Availability } from '../manager-api/availability.js';
 import type { InfluxdFacts, MembershipApi } from '../manager-api/membership-port.js';
 import type { SessionStore, Standing } from '../membership/membership.js';
 import { Membership } from '../membership/membership.js';
+import type { OrderBook } from '../membership/orders.js';
 
 export interface RegistrationDeps {
   readonly config: Config;
   readonly api: MembershipApi;
   readonly state: SessionStore;
+  readonly orders: OrderBook;
   readonly clock: Clock;
   /** The running influxd, where it could be asked. */
   readonly influxd: InfluxdFacts | undefined;
@@ -31,7 +33,7 @@ export type Registered = Exclude<Standing, { kind: 'unregistered' }>;
  */
 export async function whileRegistered<T>(
   deps: RegistrationDeps,
-  work: (standing: Registered) => Promise<T>,
+  work: (standing: Registered, session: string) => Promise<T>,
 ): Promise<T> {
   const stop = new AbortController();
   const registration = new Registration(deps);
@@ -39,7 +41,8 @@ export async function whileRegistered<T>(
   const running = membership.start(AbortSignal.any([deps.signal, stop.signal]));
   try {
     const failed = running.then(() => registration.ended());
-    return await work(await Promise.race([registration.standing(), failed]));
+    const standing = await Promise.race([registration.standing(), failed]);
+    return await work(standing, membership.currentSession);
   } finally {
     stop.abort();
     // A failure to start was thrown above already.
@@ -71,7 +74,14 @@ class Registration {
       heartbeatIntervalMs: config.agent.heartbeatIntervalMs,
       deregisterOnStop: config.agent.deregisterOnStop,
       describe: () => describeNode(deps),
-      report: () => ({ version: 0, state: 'syncing', influxd: deps.influxd, pending: 0 }),
+      report: () => ({
+        version: 0,
+        state: 'syncing',
+        influxd: deps.influxd,
+        pending: 0,
+        held: undefined,
+      }),
+      onOrders: (orders) => deps.orders.note(orders),
       onStanding: (standing) => {
         if (standing.kind !== 'unregistered') this.answer.resolve(standing);
       },

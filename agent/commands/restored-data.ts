@@ -60,6 +60,8 @@ function restoredSchema({ kept, remote, disk, settings }: RestoreSources): Schem
     whyUnproven: () => undefined,
     isJoining: true,
     wasAwayTooLong: false,
+    isAfterGap: false, // a join drops nothing
+    guarded: new Set(),
     mode: { push: false, pull: true },
   });
   return schemaAfter(local, sortOut(applies, { lineage: lineageOf(kept), disk }).writable);

@@ -12,12 +12,14 @@ import { openMetaBackups } from '../influxd/meta-backups.js';
 import { createHttpManagerApi } from '../manager-api/http-manager-api.js';
 import { createHttpMembershipApi } from '../manager-api/http-membership-api.js';
 import type { InfluxdFacts } from '../manager-api/membership-port.js';
+import { pausedReport } from '../membership/gated-reconciler.js';
+import { OrderBook } from '../membership/orders.js';
 import type { OpenPorts } from '../open-ports.js';
 import { openPorts } from '../open-ports.js';
 import { sharedDatabases } from '../shared-databases.js';
 import { askForSync } from '../status/control-client.js';
 import { OfflineApplier } from '../sync/apply-offline.js';
-import type { TickMode, TickReport } from '../sync/port.js';
+import type { SyncEvent, TickMode, TickReport } from '../sync/port.js';
 import { SyncReconciler } from '../sync/reconciler.js';
 import { RemoteView } from '../sync/remote-view.js';
 import { makeReport } from '../sync/report.js';
@@ -25,6 +27,7 @@ import { metaWriterOf } from './meta-writer-of.js';
 import type { OneOffOptions } from './options.js';
 import { whileRegistered } from './registration.js';
 import { RETRY_MS, runRounds } from './rounds.js';
+import { tellManagers } from './tell.js';
 
 export interface SyncOptions extends OneOffOptions {
   readonly mode: TickMode;
@@ -101,27 +104,49 @@ async function syncWith(ports: OpenPorts, options: SyncOptions, rest: Rest): Pro
   const influxd = mode.offline
     ? undefined
     : await waitForInfluxd(ports.influxd, { ...options, waitMs: rest() });
-  if (mode.dryRun) return reconcile(ports, options, { waitMs: rest(), nodeId: undefined });
+  const orders = new OrderBook({
+    store: ports.base,
+    logger: options.logger,
+    onChange: () => undefined,
+  });
+  const events: SyncEvent[] = [];
+  if (mode.dryRun) {
+    return reconcile(ports, options, { waitMs: rest(), nodeId: undefined, orders, events });
+  }
   const api = createHttpMembershipApi(ports.client);
   return whileRegistered(
-    { config, api, state: ports.state, clock, influxd, waitMs: rest(), signal },
-    async (standing) =>
-      standing.kind === 'refused'
-        ? blocked(standing.sentence)
-        : reconcile(ports, options, { waitMs: rest(), nodeId: standing.id }),
+    { config, api, state: ports.state, orders, clock, influxd, waitMs: rest(), signal },
+    async (standing, session) => {
+      if (standing.kind === 'refused') return blocked(standing.sentence);
+      if (orders.pause !== undefined) return pausedReport(orders.pause);
+      const nodeId = standing.id;
+      const report = await reconcile(ports, options, { waitMs: rest(), nodeId, orders, events });
+      await tellManagers({ ports, options, nodeId, session, influxd, events }, report);
+      return report;
+    },
   );
 }
 
 async function reconcile(
   { base, client, influxd }: OpenPorts,
   options: SyncOptions,
-  { waitMs, nodeId }: { readonly waitMs: number; readonly nodeId: number | undefined },
+  {
+    waitMs,
+    nodeId,
+    orders,
+    events,
+  }: {
+    readonly waitMs: number;
+    readonly nodeId: number | undefined;
+    readonly orders: OrderBook;
+    readonly events: SyncEvent[];
+  },
 ): Promise<TickReport> {
   const { config, mode, logger, signal } = options;
   const { cluster } = config.agent;
   const nowMs = () => clock.nowMs();
   const api = createHttpManagerApi(client);
-  const remoteView = new RemoteView(api, cluster);
+  const remoteView = new RemoteView(api, cluster, () => base.state.tag);
   const reconciler = new SyncReconciler({
     cluster,
     store: base,
@@ -136,7 +161,10 @@ async function reconcile(
       join: config.agent.join,
       isShared: sharedDatabases(config.sync),
       ownUser: config.influxdb.username,
+      maxDrops: config.guard.maxDrops,
     },
+    approval: () => orders.approval,
+    onEvent: (event) => events.push(event),
   });
   const tick = async () => {
     await remoteView.refresh(signal);

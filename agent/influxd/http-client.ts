@@ -1,17 +1,16 @@
 // influxd's HTTP API as far as an agent needs it: ping, and one statement per POST /query. Every body is read whole,
 // because influxd sends 200 before it executes: only the body tells.
 import { AppError, messageOf } from '../../shared/errors/app-error.js';
+import { authorizationOf, checkAccount, whyDenied, type InfluxdAccount } from './account.js';
 import { unreachable, withDeadline } from './deadline.js';
 import { HttpConnections } from './http-exchange.js';
 import type { HttpAnswer } from './http-exchange.js';
 import type { InfluxdIdentity } from './port.js';
 import { brief, redact } from './redact.js';
 
-export interface HttpClientOptions {
+export interface HttpClientOptions extends InfluxdAccount {
   /** e.g. `http://127.0.0.1:8086`; a path before influxd's own is kept. */
   readonly url: string;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
   /** PEM of the authority that signed influxd's certificate, for https. */
   readonly ca?: string | undefined;
   /** Of one request, connection included; 10 s where absent. */
@@ -34,7 +33,10 @@ export type QueryAnswer =
 export interface InfluxHttpClient {
   /** Undefined where nothing answers, or what answers is no influxd. Throws only `aborted`. */
   ping(signal?: AbortSignal): Promise<InfluxdIdentity | undefined>;
-  /** Throws AppError `influxd-unreachable` (retryable; the outcome is unknown), `unauthorized` or `aborted`. */
+  /**
+   * Throws AppError `influxd-unreachable` (retryable; the outcome is unknown), `unauthorized` (then the account is not tried
+   * again for some seconds, unless its secret changes) or `aborted`.
+   */
   query(statement: string, signal?: AbortSignal): Promise<QueryAnswer>;
   close(): Promise<void>;
 }
@@ -42,6 +44,15 @@ export interface InfluxHttpClient {
 /** A statement that takes longer is stuck: metadata statements take milliseconds. */
 const DEADLINE_MS = 10_000;
 const PING_DEADLINE_MS = 2_000;
+
+/**
+ * A refused account stays refused until somebody does something, and influxd spends 80 ms of a core on each wrong password.
+ * Who set the account right still sees the agent come back within the 5 s that healing may take.
+ */
+const DENIED_PAUSE_MS = 4_000;
+
+/** Our clock and influxd's are those of one machine, as a rule; beyond this a token may be too old for it. */
+const CLOCKS_AGREE_MS = 10_000;
 
 /** What changes nothing, and may be sent again where a kept connection broke: one SHOW statement. */
 const READS_ONLY = /^\s*SHOW\s[^;]*$/i;
@@ -72,17 +83,21 @@ class NodeHttpClient implements InfluxHttpClient {
   private readonly origin: string;
   /** The path before influxd's own. */
   private readonly prefix: string;
-  private readonly headers: Readonly<Record<string, string>>;
   private readonly deadlineMs: number;
+  /** influxd's clock less ours, by its last answer: tokens end by influxd's clock. */
+  private offsetMs = 0;
+  private denial:
+    | { readonly error: AppError; readonly untilMs: number; readonly secret: string | undefined }
+    | undefined;
 
   constructor(
     private readonly connections: HttpConnections,
     url: URL,
-    options: HttpClientOptions,
+    private readonly options: HttpClientOptions,
   ) {
+    checkAccount(options);
     this.origin = url.origin;
     this.prefix = url.pathname.replace(/\/+$/, '');
-    this.headers = credentials(options);
     this.deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   }
 
@@ -97,11 +112,12 @@ class NodeHttpClient implements InfluxHttpClient {
         this.connections.send({
           method: 'GET',
           path: `${this.prefix}/ping`,
-          headers: this.headers,
+          headers: this.credentials(),
           signal,
           isRepeatable: true,
         }),
       );
+      this.learnClock(headers.date);
       const version = headers['x-influxdb-version'];
       if (typeof version !== 'string') return status === 204 ? { version: 'unknown' } : undefined;
       return { version };
@@ -114,12 +130,45 @@ class NodeHttpClient implements InfluxHttpClient {
 
   async query(statement: string, signal?: AbortSignal): Promise<QueryAnswer> {
     const what = `asking influxd at ${this.origin} to run ${brief(statement)}`;
+    this.throwWhileDenied();
     const { status, text } = await withDeadline(
       { what, deadlineMs: this.deadlineMs, signal },
-      (limit) => this.post(what, statement, limit),
+      async (limit) => {
+        const answer = await this.post(what, statement, limit);
+        const isNews = this.learnClock(answer.headers.date);
+        // Refused, so not run: a token by influxd's own clock may be taken.
+        const isWorthAgain =
+          answer.status === 401 && isNews && this.options.jwtSecret !== undefined;
+        return isWorthAgain ? this.post(what, statement, limit) : answer;
+      },
     );
-    if (status === 401 || status === 403) throw this.denied(what, status, text);
+    if (status === 401 || status === 403) throw this.denied(status, text);
+    this.denial = undefined;
     return this.judge(what, status, text);
+  }
+
+  private credentials(): Record<string, string> {
+    return authorizationOf(this.options, Date.now() + this.offsetMs);
+  }
+
+  /** True where influxd's clock is another than was thought. */
+  private learnClock(date: string | undefined): boolean {
+    const theirsMs = Date.parse(date ?? '');
+    if (Number.isNaN(theirsMs)) return false;
+    const beforeMs = this.offsetMs;
+    this.offsetMs = theirsMs - Date.now();
+    return Math.abs(this.offsetMs - beforeMs) > CLOCKS_AGREE_MS;
+  }
+
+  private throwWhileDenied(): void {
+    const { denial } = this;
+    if (denial === undefined || denial.secret !== this.secret) return;
+    if (performance.now() < denial.untilMs) throw denial.error;
+  }
+
+  private get secret(): string | undefined {
+    const { password, jwtSecret } = this.options;
+    return jwtSecret?.() ?? password?.();
   }
 
   private async post(what: string, statement: string, signal: AbortSignal): Promise<HttpAnswer> {
@@ -127,7 +176,7 @@ class NodeHttpClient implements InfluxHttpClient {
       return await this.connections.send({
         method: 'POST',
         path: `${this.prefix}/query`,
-        headers: { ...this.headers, 'content-type': 'application/x-www-form-urlencoded' },
+        headers: { ...this.credentials(), 'content-type': 'application/x-www-form-urlencoded' },
         body: new URLSearchParams({ q: statement }).toString(),
         signal,
         isRepeatable: READS_ONLY.test(statement),
@@ -154,31 +203,18 @@ class NodeHttpClient implements InfluxHttpClient {
     return { kind: 'done', series: result.series ?? [] };
   }
 
-  private denied(what: string, status: number, text: string): AppError {
+  /** One sentence whatever was asked, so that it is said once. */
+  private denied(status: number, text: string): AppError {
     const said = redact(parseBody(text)?.error ?? `status ${status}`);
-    return new AppError(
-      'unauthorized',
-      `${what}: ${said}; set influxdb.username and influxdb.password-file to an administrator of this influxd`,
-      { status: 502 },
-    );
+    const message = `influxd at ${this.origin} ${whyDenied(this.options, status)} (${brief(said)})`;
+    const error = new AppError('unauthorized', message, { status: 502 });
+    this.denial = { error, untilMs: performance.now() + DENIED_PAUSE_MS, secret: this.secret };
+    return error;
   }
 
   async close(): Promise<void> {
     this.connections.close();
   }
-}
-
-function credentials({ username, password }: HttpClientOptions): Record<string, string> {
-  if (username === undefined) return {};
-  if (username.includes(':')) {
-    throw new AppError(
-      'config-invalid',
-      'reading influxdb.username: a name with a colon does not fit into HTTP basic authentication; use another account',
-      { status: 400 },
-    );
-  }
-  const token = Buffer.from(`${username}:${password ?? ''}`, 'utf8').toString('base64');
-  return { authorization: `Basic ${token}` };
 }
 
 function parseBody(text: string): QueryBody | undefined {

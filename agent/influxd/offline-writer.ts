@@ -2,7 +2,8 @@
 // that was read. It refuses while influxd runs, because influxd would overwrite the file from memory.
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
-import { mkdir, open, readFile, readdir, rename, rm, stat, chown } from 'node:fs/promises';
+import { readFileSync, renameSync } from 'node:fs';
+import { mkdir, open, readdir, rm, stat, chown } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError, messageOf } from '../../shared/errors/app-error.js';
 import { syncDirectory } from '../../shared/lifecycle/atomic-file.js';
@@ -36,29 +37,69 @@ const DIRECTORY_MODE = 0o755;
 
 /** Nothing is changed unless the result is `written`. Throws AppError `state-unwritable`. */
 export async function writeOffline(write: OfflineWrite): Promise<OfflineResult> {
-  const path = join(write.metaDir, META_FILE);
-  const bytes = encodeSnapshot(write.data);
   const before = refusal(await write.runState(), write.assumeStopped);
   if (before !== undefined) return before;
+  const prepared = await prepareOffline(write);
   try {
-    await makeDirectory(write.metaDir);
-    await removeLeftovers(write.metaDir);
-    const temporary = join(write.metaDir, `${TEMPORARY_PREFIX}${randomBytes(6).toString('hex')}`);
-    try {
-      await writeTemporary(temporary, bytes, await ownershipOf(path, write.metaDir));
-      const now = refusal(await write.runState(), write.assumeStopped);
-      if (now !== undefined) return now;
-      if (!(await isUnchanged(path, write.expected))) return { kind: 'changed' };
-      await rename(temporary, path);
-    } finally {
-      // After the rename there is nothing to remove.
-      await rm(temporary, { force: true });
-    }
-    await syncDirectory(write.metaDir);
+    const now = refusal(await write.runState(), write.assumeStopped);
+    if (now !== undefined) return now;
+    if (prepared.putInPlace() === 'changed') return { kind: 'changed' };
+  } finally {
+    await prepared.end();
+  }
+  return { kind: 'written', bytes: prepared.bytes };
+}
+
+/** New content that is on disk beside meta.db, and needs no more than a rename. */
+export interface PreparedWrite {
+  readonly bytes: Uint8Array;
+  /**
+   * The rename, unless the file is not the one that was read. In one go, without giving way to anything else in this process:
+   * whoever starts influxd again may be quick. Throws AppError `state-unwritable`.
+   */
+  putInPlace(): 'written' | 'changed';
+  /** Makes the rename durable, or removes what was prepared. To be called once, in any case. Throws `state-unwritable`. */
+  end(): Promise<void>;
+}
+
+/** Writes the new content beside meta.db, which stays as it is. Throws AppError `state-unwritable`. */
+export async function prepareOffline({
+  metaDir,
+  expected,
+  data,
+}: Pick<OfflineWrite, 'metaDir' | 'expected' | 'data'>): Promise<PreparedWrite> {
+  const path = join(metaDir, META_FILE);
+  const temporary = join(metaDir, `${TEMPORARY_PREFIX}${randomBytes(6).toString('hex')}`);
+  const bytes = encodeSnapshot(data);
+  try {
+    await makeDirectory(metaDir);
+    await removeLeftovers(metaDir);
+    await writeTemporary(temporary, bytes, await ownershipOf(path, metaDir));
   } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined); // the first error says more than this one
     throw unwritable(path, error);
   }
-  return { kind: 'written', bytes };
+  return {
+    bytes,
+    putInPlace() {
+      try {
+        if (!isUnchanged(path, expected)) return 'changed';
+        renameSync(temporary, path);
+        return 'written';
+      } catch (error) {
+        throw unwritable(path, error);
+      }
+    },
+    async end() {
+      try {
+        // After the rename there is nothing to remove.
+        await rm(temporary, { force: true });
+        await syncDirectory(metaDir);
+      } catch (error) {
+        throw unwritable(path, error);
+      }
+    },
+  };
 }
 
 function refusal(
@@ -104,13 +145,15 @@ async function writeTemporary(path: string, bytes: Uint8Array, owner: Ownership)
   }
 }
 
-async function isUnchanged(path: string, expected: Uint8Array | undefined): Promise<boolean> {
-  const found = await readFile(path).catch((error: unknown) => {
-    if (errorCode(error) === 'ENOENT') return undefined;
+function isUnchanged(path: string, expected: Uint8Array | undefined): boolean {
+  let found: Buffer;
+  try {
+    found = readFileSync(path);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return expected === undefined;
     throw error;
-  });
-  if (found === undefined || expected === undefined) return found === expected;
-  return found.equals(expected);
+  }
+  return expected !== undefined && found.equals(expected);
 }
 
 /** A server before its first start has no meta directory yet; its owner is the one of the directory above. */

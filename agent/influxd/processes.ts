@@ -17,7 +17,9 @@ const DEFAULT_META_DIR = '/var/lib/influxdb/meta';
 export async function findInfluxdProcesses(metaDir: string, procDir: string): Promise<RunState[]> {
   const pids = await readdir(procDir).catch(() => undefined);
   if (pids === undefined) {
-    return [{ kind: 'unknown', why: `processes can't be listed: there is no ${procDir}` }];
+    return [
+      { kind: 'unknown', why: `processes can't be listed: there is no ${procDir}`, isHidden: true },
+    ];
   }
   const states: RunState[] = [];
   for (const pid of pids.filter((name) => /^\d+$/.test(name))) {
@@ -25,7 +27,9 @@ export async function findInfluxdProcesses(metaDir: string, procDir: string): Pr
     if (state !== undefined) states.push(state);
   }
   const hidden = await whyHidden(procDir);
-  return hidden === undefined ? states : [...states, { kind: 'unknown', why: hidden }];
+  return hidden === undefined
+    ? states
+    : [...states, { kind: 'unknown', why: hidden, isHidden: true }];
 }
 
 async function judge(process: string, pid: string, metaDir: string): Promise<RunState | undefined> {
@@ -33,12 +37,17 @@ async function judge(process: string, pid: string, metaDir: string): Promise<Run
   try {
     const directory = await metaDirOf(process);
     if (!(await isSameDirectory(join(process, 'root', directory), metaDir))) return undefined;
-    return { kind: 'running', why: `process ${pid} is an influxd on ${metaDir}` };
+    return {
+      kind: 'running',
+      why: `process ${pid} is an influxd on ${metaDir}`,
+      pid: Number(pid),
+    };
   } catch (error) {
     // Ended while it was looked at.
     if (errorCode(error) === 'ESRCH' || !(await isInfluxd(process))) return undefined;
     return {
       kind: 'unknown',
+      pid: Number(pid),
       why: `process ${pid} is an influxd, and user ${currentUser()} can't see on which directory (${messageOf(error)})`,
     };
   }

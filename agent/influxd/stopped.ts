@@ -8,8 +8,15 @@ import { findInfluxdProcesses } from './processes.js';
 
 export type RunState =
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'running'; readonly why: string }
-  | { readonly kind: 'unknown'; readonly why: string };
+  /** `pid`: of the process, where it was told by that and not by a port. */
+  | { readonly kind: 'running'; readonly why: string; readonly pid?: number }
+  /** `pid`: of an influxd on a directory that can't be seen. `isHidden`: nothing speaks for a running influxd, but there are processes that can't be seen from here. */
+  | {
+      readonly kind: 'unknown';
+      readonly why: string;
+      readonly pid?: number;
+      readonly isHidden?: true;
+    };
 
 export interface RunStateOptions {
   /** influxd's HTTP address. */
@@ -18,6 +25,8 @@ export interface RunStateOptions {
   readonly metaDir: string;
   /** `/proc` but in tests. */
   readonly procDir?: string;
+  /** Processes that are known to be other influxds, where nothing else can be seen of them. */
+  readonly others?: ReadonlySet<number>;
 }
 
 /** A local port that takes longer is behind a firewall that drops, and tells nothing. */
@@ -30,10 +39,14 @@ const PROBE_DEADLINE_MS = 1_000;
 export async function influxdRunState(options: RunStateOptions): Promise<RunState> {
   const probes = await Promise.all([probe(addressOf(options.url)), probe(options.snapshotAddress)]);
   const processes = await findInfluxdProcesses(options.metaDir, options.procDir ?? '/proc');
-  const states = [...probes, ...processes];
+  const isOther = (state: RunState) =>
+    state.kind === 'unknown' && state.pid !== undefined && options.others?.has(state.pid);
+  const states = [...probes, ...processes.filter((state) => isOther(state) !== true)];
+  const unknown = states.filter((state) => state.kind === 'unknown');
   return (
     states.find(({ kind }) => kind === 'running') ??
-    states.find(({ kind }) => kind === 'unknown') ?? { kind: 'stopped' }
+    unknown.find(({ isHidden }) => isHidden !== true) ??
+    unknown[0] ?? { kind: 'stopped' }
   );
 }
 

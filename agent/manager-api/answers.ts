@@ -32,7 +32,7 @@ export function expectProblem(answer: ManagerAnswer): ProblemAnswer {
   if (status === 401 || status === 403) {
     throw new AppError(
       status === 401 ? 'unauthorized' : 'forbidden',
-      `the manager at ${answer.endpoint} refused this agent: ${problem.detail}; check agent.token-file`,
+      `the manager at ${answer.endpoint} refused this agent: ${problem.detail}${status === 401 ? '; check agent.token-file' : ''}`,
       { status },
     );
   }

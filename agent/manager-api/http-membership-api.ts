@@ -32,6 +32,8 @@ export function createHttpMembershipApi(client: ManagerClient): MembershipApi {
       return judge(client, answer, () => {
         if (answer.status !== 200 && answer.status !== 201) return refused(expectProblem(answer));
         const body = expectJson(answer, registerAnswerSchema);
+        // It is the node's current one now: what other calls prove themselves with.
+        client.session = registration.session;
         return {
           kind: 'registered',
           id: body.id,
@@ -39,6 +41,7 @@ export function createHttpMembershipApi(client: ManagerClient): MembershipApi {
           heartbeatIntervalMs: body['heartbeat-interval'] * 1000,
           version: body.version,
           incarnation: body.incarnation,
+          orders: body.orders,
         };
       });
     },
@@ -53,8 +56,8 @@ export function createHttpMembershipApi(client: ManagerClient): MembershipApi {
       });
       return judge(client, answer, () => {
         if (answer.status === 200) {
-          const { ttl, version, incarnation } = expectJson(answer, heartbeatAnswerSchema);
-          return { kind: 'refreshed', ttlMs: ttl * 1000, version, incarnation };
+          const { ttl, version, incarnation, orders } = expectJson(answer, heartbeatAnswerSchema);
+          return { kind: 'refreshed', ttlMs: ttl * 1000, version, incarnation, orders };
         }
         const problem = expectProblem(answer);
         return answer.status === 404 ? { kind: 'unknown-node' } : refused(problem);
@@ -99,6 +102,7 @@ function heartbeatBody(heartbeat: Heartbeat): HeartbeatBody {
     version: heartbeat.version,
     state: heartbeat.state,
     pending: heartbeat.pending,
+    ...(heartbeat.held === undefined ? {} : { held: heartbeat.held }),
     ...(heartbeat.influxd === undefined ? {} : { influxd: influxdBody(heartbeat.influxd) }),
     hints: [],
   };

@@ -1,25 +1,22 @@
 // One HTTP call to the managers: a deadline per attempt, retries with jitter, endpoints in turn. It knows no routes and
 // judges no answers below 500; those are values to http-manager-api.ts.
-import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { AxiosInstance, AxiosResponse } from 'axios';
 import axios from 'axios';
 import axiosRetry from 'axios-retry';
-import { AppError, messageOf } from '../../shared/errors/app-error.js';
+import { SESSION_HEADER } from '../../shared/api/headers.js';
+import { MIN_TLS_VERSION, type Certificates } from '../../shared/security/certificates.js';
 import type { ManagerCall } from './call-attempts.js';
 import { CallAttempts } from './call-attempts.js';
+import { NO_CREDENTIALS, type Credentials, type CredentialSource } from './credentials.js';
 import { Endpoints } from './endpoints.js';
 
 export interface ManagerClientOptions {
   /** Base URLs of the managers, at least one. */
   readonly endpoints: readonly string[];
-  /** PEM files for https: who signs the managers, and this agent's own certificate. */
-  readonly caFile?: string | undefined;
-  readonly certFile?: string | undefined;
-  readonly keyFile?: string | undefined;
-  /** The bearer token, asked for at each call because its file may change; undefined for none. */
-  readonly token?: () => string | undefined;
+  /** Token and certificates, asked for at each call because their files may change; absent: none. */
+  readonly credentials?: Pick<CredentialSource, 'current' | 'refused'>;
   /** In [0, 1); Math.random by default. */
   readonly random?: () => number;
 }
@@ -39,22 +36,37 @@ const MAX_ANSWER_BYTES = 256 * 1024 * 1024;
 
 /** Kept connections are fewer than one per kind of call: poll, heartbeat, write, marks. */
 const MAX_IDLE_SOCKETS = 4;
+const SOCKETS = { keepAlive: true, noDelay: true, maxFreeSockets: MAX_IDLE_SOCKETS };
+
+/**
+ * A token that a manager refused is not shown to it again for so long, unless the token file has another by then: asking
+ * on would only use up what the managers allow an address in wrong tokens (20 a minute by default).
+ */
+const REFUSED_FOR_MS = 15_000;
+
+/** What a manager said to a token that it does not know. */
+interface RefusedToken {
+  readonly token: string | undefined;
+  readonly untilMs: number;
+  readonly answer: ManagerAnswer;
+}
 
 export class ManagerClient {
   readonly endpoints: Endpoints;
+  /** Sent with every call once the managers have confirmed it; proves for which node this agent acts. */
+  session: string | undefined;
   private readonly http: AxiosInstance;
-  private readonly agents: readonly HttpAgent[];
+  private readonly httpAgent = new HttpAgent(SOCKETS);
+  private httpsAgent = makeHttpsAgent(NO_CREDENTIALS.certificates);
+  private certificates = NO_CREDENTIALS.certificates;
+  /** Of certificates that were replaced; calls under way go on with them. */
+  private readonly retired = new Set<HttpsAgent>();
+  private readonly refusedTokens = new Map<string, RefusedToken>();
 
-  /** Throws AppError `config-invalid` for a certificate file that can't be read. */
   constructor(private readonly options: ManagerClientOptions) {
     this.endpoints = new Endpoints(options.endpoints.map((url) => url.replace(/\/+$/, '')));
-    const common = { keepAlive: true, noDelay: true, maxFreeSockets: MAX_IDLE_SOCKETS };
-    const httpAgent = new HttpAgent(common);
-    const httpsAgent = new HttpsAgent({ ...common, ...readCertificates(options) });
-    this.agents = [httpAgent, httpsAgent];
     this.http = axios.create({
-      httpAgent,
-      httpsAgent,
+      httpAgent: this.httpAgent,
       // The managers are next door; a proxy of the environment is not meant for them.
       proxy: false,
       maxRedirects: 0,
@@ -72,15 +84,23 @@ export class ManagerClient {
    * idempotency key is tried at another endpoint only where the connection was refused.
    */
   async call(call: ManagerCall): Promise<ManagerAnswer> {
+    const credentials = (await this.options.credentials?.current()) ?? NO_CREDENTIALS;
     const attempts = new CallAttempts(call, this.endpoints, this.options.random ?? Math.random);
+    const refused = this.refusalOf(attempts.endpoint, credentials);
+    if (refused !== undefined) return this.noteRefusal(refused);
+    this.use(credentials.certificates);
     try {
-      const response = await this.http.request<Buffer>(attempts.config(this.headersOf(call)));
-      return {
-        status: response.status,
-        headers: headersOf(response),
-        body: response.data,
-        endpoint: attempts.endpoint,
-      };
+      const response = await this.http.request<Buffer>({
+        ...attempts.config(this.headersOf(call, credentials)),
+        httpsAgent: this.httpsAgent,
+      });
+      const { endpoint } = attempts;
+      const headers = headersOf(response);
+      const answer = { status: response.status, headers, body: response.data, endpoint };
+      if (answer.status !== 401) return answer;
+      const untilMs = performance.now() + REFUSED_FOR_MS;
+      this.refusedTokens.set(endpoint, { token: credentials.token, untilMs, answer });
+      return this.noteRefusal(answer);
     } catch (error) {
       throw attempts.failure(error);
     } finally {
@@ -90,17 +110,45 @@ export class ManagerClient {
 
   /** Closes kept connections; calls under way end by their own signals. */
   close(): void {
-    for (const agent of this.agents) agent.destroy();
+    for (const agent of [this.httpAgent, this.httpsAgent, ...this.retired]) agent.destroy();
   }
 
-  private headersOf(call: ManagerCall): Record<string, string> {
-    const token = this.options.token?.();
+  /** What this endpoint said to this token a moment ago; undefined: it is worth a call. */
+  private refusalOf(endpoint: string, { token }: Credentials): ManagerAnswer | undefined {
+    const known = this.refusedTokens.get(endpoint);
+    if (known === undefined) return undefined;
+    if (known.token === token && performance.now() < known.untilMs) return known.answer;
+    this.refusedTokens.delete(endpoint);
+    return undefined;
+  }
+
+  /** Another manager may know the token already, and the file may have another one by now. */
+  private noteRefusal(answer: ManagerAnswer): ManagerAnswer {
+    this.options.credentials?.refused();
+    this.endpoints.failed(answer.endpoint, { isSilent: false });
+    return answer;
+  }
+
+  /** New connections are made with these certificates from now on; those without a call are closed. */
+  private use(certificates: Certificates): void {
+    if (certificates === this.certificates) return;
+    this.certificates = certificates;
+    for (const agent of this.retired) if (isUnused(agent)) this.retired.delete(agent);
+    const before = this.httpsAgent;
+    before.maxFreeSockets = 0;
+    for (const socket of Object.values(before.freeSockets).flat()) socket?.destroy();
+    if (!isUnused(before)) this.retired.add(before);
+    this.httpsAgent = makeHttpsAgent(certificates);
+  }
+
+  private headersOf(call: ManagerCall, { token }: Credentials): Record<string, string> {
     const isBytes = call.body instanceof Uint8Array;
     return {
       // The library's default prefers JSON, which managers also have of snapshots.
       accept: '*/*',
       ...(call.body === undefined || isBytes ? {} : { 'content-type': 'application/json' }),
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      ...(this.session === undefined ? {} : { [SESSION_HEADER]: this.session }),
       ...call.headers,
     };
   }
@@ -116,22 +164,10 @@ function headersOf(response: AxiosResponse): Record<string, string | undefined> 
   );
 }
 
-function readCertificates({ caFile, certFile, keyFile }: ManagerClientOptions) {
-  return {
-    ...(caFile === undefined ? {} : { ca: readPem(caFile, 'agent.ca-file') }),
-    ...(certFile === undefined ? {} : { cert: readPem(certFile, 'agent.cert-file') }),
-    ...(keyFile === undefined ? {} : { key: readPem(keyFile, 'agent.key-file') }),
-  };
+function makeHttpsAgent({ cert, key, ca }: Certificates): HttpsAgent {
+  return new HttpsAgent({ ...SOCKETS, cert, key, ca, minVersion: MIN_TLS_VERSION });
 }
 
-function readPem(path: string, key: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new AppError(
-      'config-invalid',
-      `reading ${key} ${path} failed: ${messageOf(error)}; name a PEM file that this user can read`,
-      { cause: error },
-    );
-  }
+function isUnused({ sockets, requests }: HttpsAgent): boolean {
+  return Object.keys(sockets).length + Object.keys(requests).length === 0;
 }

@@ -1,4 +1,5 @@
 // What the agent needs of the managers' registry: register, heartbeat, deregister, with expected outcomes as values.
+import type { HeldList, Orders } from '../../shared/api/orders.js';
 
 /** The running influxd, so that two agents beside one are noticed. 64-bit numbers are decimal text. */
 export interface InfluxdFacts {
@@ -42,6 +43,8 @@ export interface Registered {
   /** The cluster's newest metadata version, 0 for none, and its incarnation ('' for none). */
   readonly version: number;
   readonly incarnation: string;
+  /** What people ordered; undefined from an older manager, which knows no orders. */
+  readonly orders: Orders | undefined;
 }
 
 export interface Heartbeat {
@@ -54,6 +57,8 @@ export interface Heartbeat {
   readonly influxd: InfluxdFacts | undefined;
   /** How many differences can't be applied now. */
   readonly pending: number;
+  /** What waits for a person; undefined where nothing does. */
+  readonly held: HeldList | undefined;
 }
 
 export interface Refreshed {
@@ -61,6 +66,7 @@ export interface Refreshed {
   readonly ttlMs: number;
   readonly version: number;
   readonly incarnation: string;
+  readonly orders: Orders | undefined;
 }
 
 /** Throws as ManagerApi does: `manager-unreachable`, `manager-invalid`, `aborted`, `unauthorized`, `forbidden`. */

@@ -1,4 +1,6 @@
 // An in-memory registry behind the membership port, for tests: ids by uid, sessions as the managers judge them, faults.
+import type { Orders } from '../../shared/api/orders.js';
+import { NO_ORDERS } from '../../shared/api/orders.js';
 import { AppError } from '../../shared/errors/app-error.js';
 import type {
   Heartbeat,
@@ -30,6 +32,8 @@ export interface FakeRegistry extends MembershipApi {
   isNextAnswerLost: boolean;
   /** What every call is refused with, where set. */
   refusal: Refusal | undefined;
+  /** What people ordered of every node. */
+  orders: Orders;
   /** The store lost everything but the ids. */
   forgetNodes(): void;
   /** Another process took over this uid. */
@@ -49,6 +53,7 @@ class InMemoryRegistry implements FakeRegistry {
   isAvailable = true;
   isNextAnswerLost = false;
   refusal: Refusal | undefined;
+  orders = NO_ORDERS;
 
   async register(cluster: string, registration: Registration, signal?: AbortSignal) {
     this.enter('register', signal);
@@ -73,6 +78,7 @@ class InMemoryRegistry implements FakeRegistry {
       heartbeatIntervalMs,
       version,
       incarnation,
+      orders: this.orders,
     };
   }
 
@@ -89,6 +95,7 @@ class InMemoryRegistry implements FakeRegistry {
       ttlMs: this.ttlMs,
       version: this.version,
       incarnation,
+      orders: this.orders,
     };
   }
 

@@ -1,6 +1,7 @@
 // The reconciler behind the registration: an agent that no manager has accepted pushes, applies and replays nothing.
+import type { PauseOrder } from '../../shared/api/orders.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
-import type { Reconciler, TickMode, TickReport } from '../sync/port.js';
+import type { HeldItem, Reconciler, TickMode, TickReport } from '../sync/port.js';
 import { makeReport } from '../sync/report.js';
 import type { Standing } from './membership.js';
 
@@ -12,6 +13,10 @@ export interface DueReconciler extends Reconciler {
 export interface GatedReconcilerDeps {
   readonly inner: DueReconciler;
   readonly standing: () => Standing;
+  /** Set while a person has paused this node or its cluster. */
+  readonly pause: () => PauseOrder | undefined;
+  /** Why no manager can be used, where that was found out: a wrong token, for one. */
+  readonly trouble?: () => string | undefined;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   /** How long a tick took that was let through. */
   readonly onTick: (durationMs: number) => void;
@@ -47,17 +52,40 @@ export class GatedReconciler implements DueReconciler {
   private gate(): TickReport | undefined {
     const standing = this.deps.standing();
     switch (standing.kind) {
-      case 'member':
+      case 'member': {
+        const pause = this.deps.pause();
+        if (pause !== undefined) return pausedReport(pause, this.held);
         this.gated = undefined;
         return undefined;
-      case 'unregistered':
-        return report('waiting', 'not registered with a manager yet');
+      }
+      case 'unregistered': {
+        const trouble = this.deps.trouble?.();
+        const why = trouble === undefined ? '' : `: ${trouble}`;
+        return this.report('waiting', `not registered with a manager yet${why}`);
+      }
       case 'refused':
-        return report('blocked', standing.sentence);
+        return this.report('blocked', standing.sentence);
     }
+  }
+
+  /** What waits for a person waits on. */
+  private report(outcome: 'waiting' | 'blocked', sentence: string): TickReport {
+    return makeReport({ outcome, sentence, version: 0, held: this.held });
+  }
+
+  private get held(): readonly HeldItem[] {
+    return this.deps.inner.lastReport?.held ?? [];
   }
 }
 
-function report(outcome: 'waiting' | 'blocked', sentence: string): TickReport {
-  return makeReport({ outcome, sentence, version: 0 });
+/** What a paused node says of itself. */
+export function pausedReport(
+  { scope, by, at, reason }: PauseOrder,
+  held: readonly HeldItem[] = [],
+): TickReport {
+  const what = scope === 'cluster' ? 'the whole cluster is paused' : 'this node is paused';
+  const why = reason === '' ? '' : `: ${reason}`;
+  const command = scope === 'cluster' ? 'clusterflux resume' : 'clusterflux resume NODE';
+  const sentence = `${what} by ${by} since ${at}${why}; nothing is pushed or applied until ${command}`;
+  return makeReport({ outcome: 'paused', sentence, version: 0, held });
 }

@@ -1,6 +1,8 @@
 // Keeps this node in the managers' registry: registers, sends heartbeats, registers again when it is not known any more.
 // Where a manager says that this agent must not act, it says so to the others and goes on asking; it never ends the process.
 import { AppError, isAbort, isAppError } from '../../shared/errors/app-error.js';
+import type { Orders } from '../../shared/api/orders.js';
+import { reached } from '../../shared/failpoint/failpoint.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { Logger } from '../../shared/log/logger.js';
 import type { Availability } from '../manager-api/availability.js';
@@ -43,6 +45,8 @@ export interface MembershipDeps {
   readonly describe: () => Omit<Registration, 'uid' | 'session' | 'previousSession' | 'candidates'>;
   readonly report: () => Omit<Heartbeat, 'uid' | 'session'>;
   readonly onStanding: (standing: Standing) => void;
+  /** What people ordered of this node, with each answer; it is on disk when this resolves. */
+  readonly onOrders: (orders: Orders) => Promise<void>;
   /** The cluster's newest version is another one than at the heartbeat before ('' and 0: no such cluster). */
   readonly onNews: (newest: { readonly version: number; readonly incarnation: string }) => void;
 }
@@ -78,6 +82,7 @@ export class Membership {
   /** Runs until the signal is aborted. Throws only for a state directory that can't be written at the very start. */
   async start(signal: AbortSignal): Promise<void> {
     this.session = await this.deps.state.beginSession();
+    await reached('agent.register.candidate');
     this.running = this.run(signal);
     await this.running;
   }
@@ -128,7 +133,7 @@ export class Membership {
   private async register(signal: AbortSignal): Promise<number> {
     const { state, cluster, api } = this.deps;
     const { uid, confirmedSession, candidates } = state.identity;
-    const session = this.sessionOrThrow();
+    const session = this.currentSession;
     const result = await api.register(
       cluster,
       {
@@ -146,7 +151,11 @@ export class Membership {
   }
 
   private async registered(result: Registered, session: string): Promise<number> {
+    await reached('agent.register.answered');
     await this.deps.state.confirm(session, result.id);
+    await reached('agent.register.confirmed');
+    // Before anything else is done as a member: a paused node does nothing.
+    if (result.orders !== undefined) await this.deps.onOrders(result.orders);
     this.registeredId = result.id;
     this.refusal = undefined;
     this.adoptInterval(result.heartbeatIntervalMs);
@@ -161,12 +170,13 @@ export class Membership {
     const heartbeat = {
       ...this.deps.report(),
       uid: state.identity.uid,
-      session: this.sessionOrThrow(),
+      session: this.currentSession,
     };
     const result = await api.refresh(cluster, id, heartbeat, signal);
     switch (result.kind) {
       case 'refreshed':
         this.adoptInterval(result.ttlMs / 3);
+        if (result.orders !== undefined) await this.deps.onOrders(result.orders);
         this.noteVersion(result);
         return this.intervalMs;
       case 'unknown-node':
@@ -216,7 +226,8 @@ export class Membership {
     this.intervalMs = Math.min(this.deps.heartbeatIntervalMs, managersMs);
   }
 
-  private sessionOrThrow(): string {
+  /** The session of this run. Throws before `start` has noted it. */
+  get currentSession(): string {
     if (this.session !== undefined) return this.session;
     throw new AppError('internal', 'membership was used before it was started');
   }

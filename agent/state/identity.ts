@@ -12,7 +12,10 @@ export interface Identity {
   readonly nodeId: number | undefined;
   /** The last session that a manager confirmed. */
   readonly confirmedSession: string | undefined;
-  /** Sessions that were noted since and may have reached a manager, oldest first. */
+  /**
+   * Sessions that were noted, oldest first: those since the last confirmed one, which may have reached a manager, and some
+   * before it, which a manager whose store was restored from a backup may still have.
+   */
   readonly candidates: readonly string[];
 }
 
@@ -21,6 +24,9 @@ export interface Identity {
  * forgotten first, because the record can only hold one that was sent since the last confirmed one.
  */
 const MAX_CANDIDATES = 1_000;
+
+/** More restarts of an agent than lie between two backups of a store. */
+const KEPT_WHEN_CONFIRMED = 100;
 
 const FORMAT = 1;
 
@@ -70,9 +76,14 @@ export function withCandidate(identity: Identity, session: string): Identity {
   return { ...identity, candidates };
 }
 
-/** After a manager has confirmed `session` for this node id: earlier candidates have no meaning any more. */
+/**
+ * After a manager has confirmed `session` for this node id. Sessions before it stay known: a record that holds one of them
+ * is older than this state directory, as after a restore of the store, while an old copy of the directory knows only
+ * sessions before the record's.
+ */
 export function withConfirmed(identity: Identity, session: string, nodeId: number): Identity {
-  return { ...identity, nodeId, confirmedSession: session, candidates: [] };
+  const candidates = identity.candidates.slice(-KEPT_WHEN_CONFIRMED);
+  return { ...identity, nodeId, confirmedSession: session, candidates };
 }
 
 function parseIdentity(path: string, text: string): Identity {

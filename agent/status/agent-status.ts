@@ -5,7 +5,11 @@ import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { Readiness } from '../../shared/http/status-server.js';
 import { describeKey } from '../../shared/meta/diff.js';
 import type { Standing } from '../membership/membership.js';
-import type { TickReport } from '../sync/port.js';
+import { RESTARTING } from '../restart/members.js';
+import type { HeldItem as WireHeldItem, HeldList } from '../../shared/api/orders.js';
+import { MAX_HELD_ITEMS } from '../../shared/api/orders.js';
+import { digestOfHeld } from '../sync/held.js';
+import type { HeldItem, TickReport } from '../sync/port.js';
 
 /** `/status`, for people and the command line. */
 export interface StatusBody {
@@ -17,7 +21,7 @@ export interface StatusBody {
   readonly sentence: string;
   readonly 'in-step': boolean;
   readonly pending: readonly { object: string; reason: string; remedy: string }[];
-  readonly held: readonly { id: string; object: string; why: string; command: string }[];
+  readonly held: readonly WireHeldItem[];
   /** Writes kept for other nodes; the gateway fills it. */
   readonly hints: readonly { owner: number; bytes: number }[];
   readonly influxd: { readonly answers: boolean; readonly version: string | null };
@@ -45,6 +49,7 @@ export class AgentStatus {
   private wasInStep = false;
   private versionInStep = 0;
   private influxdVersion: string | undefined;
+  private isRestarting = false;
 
   constructor(private readonly options: AgentStatusOptions) {
     this.startedMs = options.clock.monotonicMs();
@@ -62,6 +67,12 @@ export class AgentStatus {
       this.wasInStep = true;
       this.versionInStep = report.version;
     }
+    this.changed();
+  }
+
+  /** influxd is about to be stopped for what no statement can set, or answers again. */
+  noteRestarting(isRestarting: boolean): void {
+    this.isRestarting = isRestarting;
     this.changed();
   }
 
@@ -85,11 +96,21 @@ export class AgentStatus {
     return this.report?.pending.length ?? 0;
   }
 
+  /** What waits for a person, for the heartbeat; undefined where nothing does. */
+  get held(): HeldList | undefined {
+    const held = this.report?.held ?? [];
+    if (held.length === 0) return undefined;
+    const items = held.slice(0, MAX_HELD_ITEMS).map(heldInWords);
+    return { digest: digestOfHeld(held), count: held.length, items };
+  }
+
   /** One word for the registry. */
   get state(): string {
     const { report, standing } = this;
     if (standing.kind === 'refused') return 'refused';
+    if (this.isRestarting) return RESTARTING;
     if (report === undefined) return 'starting';
+    if (report.outcome === 'paused') return 'paused';
     if (report.outcome === 'blocked' || report.outcome === 'failed') return report.outcome;
     if (!report.inStep) return report.outcome === 'waiting' ? 'waiting' : 'syncing';
     return report.pending.length > 0 || report.held.length > 0 ? 'pending' : 'in-step';
@@ -129,12 +150,7 @@ export class AgentStatus {
         reason,
         remedy,
       })),
-      held: (report?.held ?? []).map(({ id, object, why, command }) => ({
-        id,
-        object: describeKey(object),
-        why,
-        command,
-      })),
+      held: (report?.held ?? []).map(heldInWords),
       hints: [],
       influxd: {
         answers: this.influxdVersion !== undefined,
@@ -200,4 +216,8 @@ export class AgentStatus {
   private changed(): void {
     for (const listener of [...this.listeners]) listener();
   }
+}
+
+function heldInWords({ object, ...item }: HeldItem): WireHeldItem {
+  return { ...item, object: describeKey(object) };
 }

@@ -4,6 +4,8 @@ import type { RequestOptions } from 'node:http';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { AppError, messageOf } from '../../shared/errors/app-error.js';
+import { answerFromWire, requestToWire } from '../restart/restart-wire.js';
+import type { RestartAnswer, RestartRequest } from '../restart/restarts.js';
 import { SOCKET_FILE } from '../state/state-directory.js';
 import type { TickMode, TickReport } from '../sync/port.js';
 import { modeToWire, reportFromWire } from './control-wire.js';
@@ -27,6 +29,17 @@ export async function askForSync(
   const answer = await ask('POST', '/sync', body, options);
   if (answer === undefined) return { kind: 'no-agent' };
   return { kind: 'answered', value: reportFromWire(JSON.parse(answer.toString())) };
+}
+
+/** Lets the running agent restart its influxd. Throws as `askForSync`. */
+export async function askForRestart(
+  request: RestartRequest,
+  options: AskOptions,
+): Promise<AskedAgent<RestartAnswer>> {
+  const body = Buffer.from(JSON.stringify(requestToWire(request)));
+  const answer = await ask('POST', '/restart', body, options);
+  if (answer === undefined) return { kind: 'no-agent' };
+  return { kind: 'answered', value: answerFromWire(JSON.parse(answer.toString())) };
 }
 
 /** The body of an answer with 200; undefined where no agent listens. */

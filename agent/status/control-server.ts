@@ -3,9 +3,12 @@
 import { rm } from 'node:fs/promises';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
+import type { z } from 'zod';
 import { AppError, isAppError, messageOf } from '../../shared/errors/app-error.js';
 import { sendJson, sendProblem } from '../../shared/http/answers.js';
 import type { Logger } from '../../shared/log/logger.js';
+import { requestFromWire, restartRequestSchema } from '../restart/restart-wire.js';
+import type { RestartAnswer, RestartRequest } from '../restart/restarts.js';
 import type { TickMode, TickReport } from '../sync/port.js';
 import type { StatusBody } from './agent-status.js';
 import { modeFromWire, reportToWire, syncRequestSchema } from './control-wire.js';
@@ -15,6 +18,8 @@ export interface ControlServerDeps {
   readonly path: string;
   readonly logger: Logger;
   readonly sync: (mode: TickMode, signal: AbortSignal) => Promise<TickReport>;
+  /** Restarts influxd now, for what waits for that. */
+  readonly restart: (request: RestartRequest, signal: AbortSignal) => Promise<RestartAnswer>;
   readonly status: () => StatusBody;
   /** The local influxd's metadata as it is in memory now, as bytes of a meta.Data message. */
   readonly metadata: (signal: AbortSignal) => Promise<Uint8Array>;
@@ -81,8 +86,13 @@ export class ControlServer {
     const route = `${request.method ?? ''} ${request.url ?? ''}`;
     switch (route) {
       case 'POST /sync': {
-        const mode = modeFromWire(await readSyncRequest(request));
+        const mode = modeFromWire(await readRequest(request, syncRequestSchema));
         sendJson(response, 200, reportToWire(await this.deps.sync(mode, signal)));
+        return;
+      }
+      case 'POST /restart': {
+        const asked = requestFromWire(await readRequest(request, restartRequestSchema));
+        sendJson(response, 200, await this.deps.restart(asked, signal));
         return;
       }
       case 'GET /status':
@@ -125,7 +135,7 @@ function listenPrivately(server: Server, path: string): Promise<void> {
   });
 }
 
-async function readSyncRequest(request: IncomingMessage) {
+async function readRequest<T>(request: IncomingMessage, schema: z.ZodType<T>): Promise<T> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -133,7 +143,7 @@ async function readSyncRequest(request: IncomingMessage) {
     if (length > MAX_BODY_BYTES) throw invalidBody(`it is longer than ${MAX_BODY_BYTES} bytes`);
     chunks.push(chunk);
   }
-  const parsed = syncRequestSchema.safeParse(parseJson(Buffer.concat(chunks).toString() || '{}'));
+  const parsed = schema.safeParse(parseJson(Buffer.concat(chunks).toString() || '{}'));
   if (parsed.success) return parsed.data;
   throw invalidBody(parsed.error.issues.map(({ message }) => message).join('; '));
 }
@@ -147,11 +157,7 @@ function parseJson(text: string): unknown {
 }
 
 function invalidBody(reason: string): AppError {
-  return new AppError(
-    'body-invalid',
-    `the body of a sync request is not what it must be: ${reason}`,
-    {
-      status: 400,
-    },
-  );
+  return new AppError('body-invalid', `the body of the request is not what it must be: ${reason}`, {
+    status: 400,
+  });
 }

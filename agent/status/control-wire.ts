@@ -13,13 +13,19 @@ export type SyncRequest = z.input<typeof syncRequestSchema>;
 const objectKey = z.string().transform((key) => key as ObjectKey);
 
 const syncReportSchema = z.object({
-  outcome: z.enum(['no-action', 'changed', 'waiting', 'blocked', 'failed']),
+  outcome: z.enum(['no-action', 'changed', 'waiting', 'paused', 'blocked', 'failed']),
   sentence: z.string(),
   version: z.number().int(),
   'in-step': z.boolean(),
   pending: z.array(z.object({ object: objectKey, reason: z.string(), remedy: z.string() })),
   held: z.array(
-    z.object({ id: z.string(), object: objectKey, why: z.string(), command: z.string() }),
+    z.object({
+      id: z.string(),
+      object: objectKey,
+      kind: z.enum(['join', 'guard']),
+      why: z.string(),
+      command: z.string(),
+    }),
   ),
   steps: z.array(
     z.object({

@@ -8,6 +8,7 @@ export interface AgentMetrics {
   noteReport(report: TickReport): void;
   noteTick(durationMs: number): void;
   noteManagers(isAvailable: boolean): void;
+  noteRestart(outcome: string): void;
 }
 
 /** From a tick that found nothing to do to one that applied hundreds of statements. */
@@ -65,7 +66,16 @@ export function createAgentMetrics(registry: Registry, status: AgentStatus): Age
     buckets: TICK_BUCKETS_SECONDS,
     registers,
   });
+  const restarts = new Counter({
+    name: 'clusterflux_agent_influxd_restarts_total',
+    help: 'Restarts of influxd for what no statement can set, by their outcome.',
+    labelNames: ['outcome'],
+    registers,
+  });
   return {
+    noteRestart(outcome) {
+      restarts.inc({ outcome });
+    },
     noteReport(report) {
       ticks.inc({ outcome: report.outcome });
       for (const { direction } of report.steps) steps.inc({ direction });

@@ -1,6 +1,7 @@
 // Makes planned changes on a running influxd, statement by statement: look, note, run, read back, move the base. Creations
 // need no look of their own, and are noted and read back together.
 import type { Logger } from '../../shared/log/logger.js';
+import { reached } from '../../shared/failpoint/failpoint.js';
 import { describeKey } from '../../shared/meta/diff.js';
 import type { ObjectKey, SchemaObject } from '../../shared/meta/model.js';
 import { keyOf, sameValue } from '../../shared/meta/model.js';
@@ -9,7 +10,7 @@ import { dropsData } from './apply-order.js';
 import type { Attempts } from './attempts.js';
 import type { BaseRecord, Move } from './base.js';
 import type { BaseStore } from './base-store.js';
-import type { LiveStep } from './live-step.js';
+import type { Impossible, LiveStep } from './live-step.js';
 import { autogenKey, liveStep } from './live-step.js';
 import { moveOfAlter, moveOfCreate, movesOfDrop } from './moves.js';
 import type { LocalObserver, LocalState } from './observe.js';
@@ -79,12 +80,16 @@ export class LiveApplier {
     }
     if (batch.length === 0) return;
     const moves = created.map((apply) => moveOfCreate(apply, apply.target));
+    await reached('agent.creates.planned');
     await this.deps.store.append([{ record: 'note', note: { kind: 'creates', moves } }]);
+    await reached('agent.creates.noted');
     const refused = new Set<ObjectKey>();
     for (const { apply, text } of batch) {
       if (!(await this.run(apply.key, text))) refused.add(apply.key);
+      await reached('agent.creates.executed');
     }
     await this.look();
+    await reached('agent.creates.read-back');
     await this.settleCreates(created.filter(({ key }) => !refused.has(key)));
   }
 
@@ -139,6 +144,7 @@ export class LiveApplier {
   private async change(apply: Change, step: Statement): Promise<void> {
     if (this.isTooSoon(apply.key, step.text)) return;
     if (!(await this.isStillAsPlanned(apply))) return;
+    await reached('agent.change.looked');
     const moves = this.movesOf(apply, step);
     await this.deps.store.append([
       {
@@ -152,11 +158,14 @@ export class LiveApplier {
         },
       },
     ]);
+    await reached('agent.change.noted');
     if (!(await this.run(apply.key, step.text))) {
       await this.deps.store.append([{ record: 'settled' }]);
       return;
     }
+    await reached('agent.change.executed');
     await this.look();
+    await reached('agent.change.read-back');
     await this.settle(apply.key, step.expected, moves);
     this.say(apply.key, apply.kind === 'drop' ? 'dropped' : 'altered');
   }
@@ -206,13 +215,16 @@ export class LiveApplier {
         },
       },
     ]);
+    await reached('agent.replace.noted');
     const isDropped = await this.run(apply.key, step.drop);
+    await reached('agent.replace.dropped');
     await this.deps.store.append(
       isDropped
         ? [{ record: 'moves', moves: [halfWay] }, { record: 'settled' }]
         : [{ record: 'settled' }],
     );
     if (!isDropped) return;
+    await reached('agent.replace.half-way');
     const { key, target, remote } = apply;
     await this.createAll([{ kind: 'create', key, target, remote }]);
   }
@@ -257,8 +269,8 @@ export class LiveApplier {
     return false;
   }
 
-  private wait(key: ObjectKey, why: { readonly reason: string; readonly remedy: string }): void {
-    this.pending.push({ key, reason: why.reason, remedy: why.remedy });
+  private wait(key: ObjectKey, { reason, remedy, needsOffline }: Impossible): void {
+    this.pending.push({ key, reason, remedy, ...(needsOffline && { needsOffline }) });
   }
 
   private say(key: ObjectKey, what: string): void {

@@ -1,6 +1,7 @@
 // Makes planned changes by writing meta.db while influxd is stopped: the way for what no statement can set, and for a server
 // that was never started. The base moves only when a running influxd shows what was written (settle-note.ts).
 import { isAppError } from '../../shared/errors/app-error.js';
+import { reached } from '../../shared/failpoint/failpoint.js';
 import { describeKey } from '../../shared/meta/diff.js';
 import type { Data } from '../../shared/meta/gen/meta_pb.js';
 import type { Lineage } from '../../shared/meta/lineage.js';
@@ -66,9 +67,11 @@ export class OfflineApplier {
     const data = await this.writer.compose(local, target, signal);
     const moves = [...work.carried, ...writable.flatMap((apply) => this.movesOf(apply, store))];
     const earlier = store.state.note;
+    await reached('agent.offline.planned');
     await store.append([
       { record: 'note', note: { kind: 'offline', term: data.Term.toString(), moves } },
     ]);
+    await reached('agent.offline.noted');
     try {
       await this.writer.write(data, local.fileBytes, signal);
     } catch (error) {
@@ -80,6 +83,7 @@ export class OfflineApplier {
       if (error.code === 'influxd-running') throw error;
       return { steps: [], pending, hasMoved: true };
     }
+    await reached('agent.offline.written');
     return { steps: writable.map(stepOfApply), pending, hasMoved: false };
   }
 

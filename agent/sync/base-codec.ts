@@ -1,10 +1,14 @@
 // The base and its records as plain JSON data, for the journal. Form only; what they mean is in base.ts.
 import type { ObjectKey, SchemaObject } from '../../shared/meta/model.js';
 import { objectFromJson, objectToJson } from '../../shared/meta/model.js';
-import type { Base, BaseEntry, BaseRecord } from './base.js';
+import type { Base, BaseEntry, BaseRecord, Passed } from './base.js';
 
-/** Bumped when an older agent could misread the file; an unknown format is refused in words. */
-export const BASE_FORMAT = 1;
+/**
+ * Bumped when an older agent could misread the file; an unknown format is refused in words. Format 1 knew neither the guard
+ * nor a pause.
+ */
+export const BASE_FORMAT = 2;
+const OLDEST_FORMAT = 1;
 
 export function encodeBase(base: Base): unknown {
   return { format: BASE_FORMAT, ...(toJson({ ...base, entries: [...base.entries] }) as object) };
@@ -13,15 +17,20 @@ export function encodeBase(base: Base): unknown {
 /** Throws where the format is unknown; the journal adds which file it was. */
 export function decodeBase(json: unknown): Base {
   const { format, ...rest } = json as { format: number };
-  if (format !== BASE_FORMAT) {
+  if (!(format >= OLDEST_FORMAT && format <= BASE_FORMAT)) {
     throw new Error(`the base has format ${format}, this agent knows format ${BASE_FORMAT}`);
   }
-  const base = fromJson(rest) as Omit<Base, 'entries'> & { entries: [ObjectKey, BaseEntry][] };
+  const base = fromJson(rest) as Omit<Base, 'entries' | 'passed'> & {
+    entries: [ObjectKey, BaseEntry][];
+    passed?: Passed[];
+  };
   return {
     tag: base.tag,
     lineage: base.lineage,
     joining: base.joining,
     note: base.note,
+    passed: base.passed ?? [],
+    pause: base.pause,
     entries: new Map(base.entries),
   };
 }

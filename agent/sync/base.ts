@@ -1,8 +1,10 @@
 // The base: what cluster and local influxd had, object by object, when they were last brought in line, and what the agent
 // was about to do when it was last seen. Pure data and its reducer; agent/state/journal.ts keeps it on disk.
+import type { PauseOrder } from '../../shared/api/orders.js';
 import type { VersionTag } from '../../shared/api/version-tag.js';
 import type { KnownGroup, Lineage } from '../../shared/meta/lineage.js';
 import type { ObjectKey, SchemaObject } from '../../shared/meta/model.js';
+import { GUARD_WINDOW_MS } from '../../shared/meta/guard-rule.js';
 import { keyOf } from '../../shared/meta/model.js';
 
 /** What the cluster had: value and mark. */
@@ -23,6 +25,19 @@ export interface BaseEntry {
   readonly twinSinceMs?: number;
   /** Local-only, and neither pushed nor dropped until a person decides (or the reason goes away). */
   readonly hold?: HoldReason;
+  /** A change that the guard stopped: neither pushed nor made here until a person decides (or the change is taken back). */
+  readonly guard?: GuardHold;
+  /** Since when `hold` or `guard` stands (ms, own clock): a decision on an earlier one is not meant for this one. */
+  readonly heldSinceMs?: number;
+  /** A person let the change through: it is not counted again. */
+  readonly isApproved?: boolean;
+}
+
+/** What the guard counts: a drop of points, or a shorter duration, which drops points too. */
+export interface GuardHold {
+  readonly change: 'drop' | 'shorten';
+  /** Who would lose: the cluster (a local change to be pushed) or this server (a change that came from the cluster). */
+  readonly side: 'cluster' | 'here';
 }
 
 export type HoldReason =
@@ -81,6 +96,16 @@ export interface Base {
   readonly joining: string | undefined;
   readonly entries: ReadonlyMap<ObjectKey, BaseEntry>;
   readonly note: Note | undefined;
+  /** Unproven changes that the guard let through of late. */
+  readonly passed: readonly Passed[];
+  /** This node pushes and applies nothing meanwhile. */
+  readonly pause: PauseOrder | undefined;
+}
+
+/** Unproven changes that passed the guard at that time (ms, own clock). */
+export interface Passed {
+  readonly atMs: number;
+  readonly keys: readonly ObjectKey[];
 }
 
 export const NEW_BASE: Base = {
@@ -89,6 +114,8 @@ export const NEW_BASE: Base = {
   joining: 'first contact with this cluster',
   entries: new Map(),
   note: undefined,
+  passed: [],
+  pause: undefined,
 };
 
 /** The scalars of a lineage and what changed among its groups: a node may have ten thousand of them. */
@@ -106,7 +133,9 @@ export type BaseRecord =
   | { readonly record: 'settled' }
   /** Forgets entries and lineage: the node joins anew. The tag stays: it tells how long the node was away. */
   | { readonly record: 'join'; readonly why: string }
-  | { readonly record: 'joined' };
+  | { readonly record: 'joined' }
+  | { readonly record: 'passed'; readonly passed: Passed }
+  | { readonly record: 'pause'; readonly pause?: PauseOrder };
 
 /** The base after one record. */
 export function reduceBase(base: Base, record: BaseRecord): Base {
@@ -126,10 +155,24 @@ export function reduceBase(base: Base, record: BaseRecord): Base {
     case 'settled':
       return { ...base, note: undefined };
     case 'join':
-      return { ...NEW_BASE, tag: base.tag, joining: record.why };
+      return { ...NEW_BASE, ...keptByJoin(base), joining: record.why };
     case 'joined':
       return { ...base, joining: undefined };
+    case 'passed':
+      return { ...base, passed: [...lately(base.passed, record.passed.atMs), record.passed] };
+    case 'pause':
+      return { ...base, pause: record.pause };
   }
+}
+
+/** How long the node was away, what passed the guard, and a person's pause are not the objects' business. */
+function keptByJoin({ tag, passed, pause }: Base): Pick<Base, 'tag' | 'passed' | 'pause'> {
+  return { tag, passed, pause };
+}
+
+/** What passed within the window; a clock that was set back counts too much rather than too little. */
+export function lately(passed: readonly Passed[], nowMs: number): readonly Passed[] {
+  return passed.filter(({ atMs }) => nowMs - atMs < GUARD_WINDOW_MS);
 }
 
 /** Entries after these moves; the given map is not touched. */

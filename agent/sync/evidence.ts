@@ -2,6 +2,7 @@
 // bears a known name but none of its known shards. Pure; the loaded shards are asked for only where something is suspect.
 import type { KnownGroup, Lineage } from '../../shared/meta/lineage.js';
 import type { ObjectKey, Schema, SchemaObject } from '../../shared/meta/model.js';
+import { nameOf } from '../../shared/meta/model.js';
 import type { BaseEntry } from './base.js';
 
 /** Retention may delete a group at any time from here on before its end plus duration; then its absence proves nothing. */
@@ -46,7 +47,34 @@ export function findSuspects(options: {
       recreated.set(key, shards());
     }
   }
+  for (const key of [...recreated.keys()]) {
+    if (isOnlyEmptied(key, { entries, local, recreated })) recreated.delete(key);
+  }
   return { dropped, recreated };
+}
+
+/**
+ * A database may have lost all its groups with one policy, while another one, which has points on other nodes, is still the
+ * same: it counts as re-created only where every policy that it had by the same name does, and there is one.
+ */
+function isOnlyEmptied(
+  key: ObjectKey,
+  sides: {
+    readonly entries: ReadonlyMap<ObjectKey, BaseEntry>;
+    readonly local: Schema;
+    readonly recreated: ReadonlyMap<ObjectKey, unknown>;
+  },
+): boolean {
+  const name = nameOf(key);
+  if (name.kind !== 'database') return false;
+  let isProven = false;
+  for (const [policy, { local }] of sides.entries) {
+    if (local?.kind !== 'policy' || local.path[0] !== name.path[0] || !sides.local.has(policy))
+      continue;
+    if (!sides.recreated.has(policy)) return true;
+    isProven = true;
+  }
+  return !isProven;
 }
 
 /** Judges suspects by the shards that influxd has loaded; a text says why they could not be asked for. */

@@ -8,7 +8,7 @@ import {
   createPolicy,
 } from '../influxd/statements.js';
 import { alterPolicy, createContinuousQuery, createSubscription } from '../influxd/statements.js';
-import { refusalOf } from '../influxd/rules.js';
+import { refusalOf, whyBadName } from '../influxd/rules.js';
 import type { ObjectKey, ObjectOf, Schema, SchemaObject } from '../../shared/meta/model.js';
 import { keyOf, nameOf } from '../../shared/meta/model.js';
 import type { Apply } from './plan-types.js';
@@ -41,6 +41,8 @@ export type LiveStep =
 export interface Impossible {
   readonly reason: string;
   readonly remedy: string;
+  /** True where writing meta.db while influxd is stopped does it. */
+  readonly needsOffline?: true;
 }
 
 export function liveStep(apply: Apply, context: LiveContext): LiveStep {
@@ -54,12 +56,20 @@ export function liveStep(apply: Apply, context: LiveContext): LiveStep {
   }
 }
 
+/** True where no statement makes all of the change, and writing meta.db does. */
+export function needsMetaFile(apply: Apply): boolean {
+  if (apply.kind === 'drop') return false;
+  const { target } = apply;
+  if (target.kind === 'user') return apply.kind === 'create' || apply.fields.includes('hash');
+  return mayBeWritten(target) && refusalOf(target) !== undefined;
+}
+
 function createStep(target: SchemaObject, context: LiveContext): LiveStep {
   switch (target.kind) {
     case 'database':
       return createDatabaseStep(target, context);
     case 'user':
-      return impossible(HASH_REASON, HASH_REMEDY);
+      return needsOffline(HASH_REASON);
     case 'privilege':
       return grantStep(target, context);
     case 'policy':
@@ -74,7 +84,7 @@ function createStep(target: SchemaObject, context: LiveContext): LiveStep {
 }
 
 const HASH_REASON = "a password hash can't be set by a statement";
-const HASH_REMEDY = 'stop influxd, run `clusterflux agent sync --offline`, start it';
+const OFFLINE_REMEDY = 'stop influxd, run `clusterflux agent sync --offline`, start it';
 
 /** Its default policy comes with it in one statement, so that no policy of influxd's own making appears. */
 function createDatabaseStep(target: ObjectOf<'database'>, context: LiveContext): LiveStep {
@@ -169,14 +179,9 @@ function replaceStep(
 /** The administrator flag goes by a statement, the hash does not. */
 function userStep(apply: Extract<Apply, { kind: 'alter' }>, target: ObjectOf<'user'>): LiveStep {
   const leftOut = apply.fields.includes('hash')
-    ? {
-        reason: "its password was changed, and a hash can't be set by a statement",
-        remedy: HASH_REMEDY,
-      }
+    ? needsOffline("its password was changed, and a hash can't be set by a statement")
     : undefined;
-  if (!apply.fields.includes('admin')) {
-    return impossible(leftOut?.reason ?? 'nothing to alter', leftOut?.remedy ?? '');
-  }
+  if (!apply.fields.includes('admin')) return leftOut ?? impossible('nothing to alter', '');
   const before = apply.before as ObjectOf<'user'>;
   return {
     ...statement(setAdmin(target.path[0], target.value.admin), {
@@ -190,9 +195,14 @@ function userStep(apply: Extract<Apply, { kind: 'alter' }>, target: ObjectOf<'us
 
 function refused(object: SchemaObject, context: LiveContext): LiveStep | undefined {
   const reason = refusalOf(object, { serverVersion: context.serverVersion });
-  return reason === undefined
-    ? undefined
-    : impossible(reason, 'stop influxd, run `clusterflux agent sync --offline`, start it');
+  if (reason === undefined) return undefined;
+  return mayBeWritten(object) ? needsOffline(reason) : impossible(reason, OFFLINE_REMEDY);
+}
+
+/** What stands in the way of a statement alone (a name that can't be quoted), and not of influxd's own rules. */
+function mayBeWritten(object: SchemaObject): boolean {
+  if (object.kind === 'privilege') return true;
+  return object.kind === 'database' && whyBadName(object.path[0]) === undefined;
 }
 
 function statement(
@@ -204,6 +214,11 @@ function statement(
 
 function impossible(reason: string, remedy: string): LiveStep {
   return { kind: 'impossible', reason, remedy };
+}
+
+/** What only meta.db can hold: the restart procedure writes it, or a person does. */
+function needsOffline(reason: string): { readonly kind: 'impossible' } & Impossible {
+  return { kind: 'impossible', reason, remedy: OFFLINE_REMEDY, needsOffline: true };
 }
 
 /** The key of the policy that influxd makes by itself in a database. */

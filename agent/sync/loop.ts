@@ -4,7 +4,6 @@ import { isAbort } from '../../shared/errors/app-error.js';
 import { sleep } from '../../shared/lifecycle/backoff.js';
 import type { Logger } from '../../shared/log/logger.js';
 import type { Availability } from '../manager-api/availability.js';
-import type { ManagerApi } from '../manager-api/port.js';
 import { watchMeta } from './meta-watch.js';
 import type { Reconciler, TickReport } from './port.js';
 import { LIVE_MODE } from './port.js';
@@ -26,10 +25,8 @@ const LOST_JITTER_MS = 10;
 const CONFIRM_MS = 25;
 
 export interface SyncLoopDeps {
-  readonly cluster: string;
   readonly reconciler: Reconciler;
   readonly remoteView: RemoteView;
-  readonly api: Pick<ManagerApi, 'read'>;
   readonly availability: Availability;
   readonly metaDir: string;
   readonly isPollingMeta: boolean;
@@ -148,9 +145,9 @@ export class SyncLoop {
 
   /** The first question does not wait: a cluster that does not exist yet is told by an empty answer. */
   private async pollOnce(signal: AbortSignal): Promise<void> {
-    const { api, remoteView, cluster, longPollMs } = this.deps;
+    const { remoteView, longPollMs } = this.deps;
     const waitMs = remoteView.isKnown ? longPollMs : 0;
-    const result = await api.read(cluster, { seen: remoteView.tag, waitMs, signal });
+    const result = await remoteView.ask(waitMs, signal);
     if (remoteView.receive(result)) this.wake();
     // A cluster that is gone is asked for again with version 0, which waits; no turning in circles.
   }

@@ -1,5 +1,5 @@
 // What the local influxd has: from its memory while it runs, from its file while it is stopped, and what that is worth.
-import type { LoadedShard, InfluxControl } from '../influxd/port.js';
+import type { InfluxControl, LoadedShard, MetaFile } from '../influxd/port.js';
 import { AppError, isAppError } from '../../shared/errors/app-error.js';
 import type { Data } from '../../shared/meta/gen/meta_pb.js';
 import type { Lineage } from '../../shared/meta/lineage.js';
@@ -23,6 +23,8 @@ export class LocalObserver {
   private internal: string | undefined;
   private version: string | undefined;
   private last: LocalState | undefined;
+  /** The meta directory was seen to be that of the influxd that answers; asked once per contact. */
+  private hasSeenOwnFile = false;
 
   constructor(private readonly control: InfluxControl) {}
 
@@ -36,6 +38,7 @@ export class LocalObserver {
     try {
       const data = await this.control.readMemory(signal);
       await this.learnServer(signal);
+      await this.checkFile(data, signal);
       return this.stateOf('memory', data, undefined);
     } catch (error) {
       if (!isAppError(error, 'influxd-unreachable')) throw error;
@@ -69,8 +72,33 @@ export class LocalObserver {
   }
 
   forgetServer(): void {
+    this.hasSeenOwnFile = false;
     this.version = undefined;
     this.internal = undefined;
+  }
+
+  /** An agent that is pointed at two servers would take copies of the one and write the file of the other. */
+  private async checkFile({ ClusterID }: Data, signal: AbortSignal): Promise<void> {
+    if (this.hasSeenOwnFile) return;
+    const file = await this.readFileIfThere(signal);
+    if (file?.kind !== 'found') return;
+    if (file.data.ClusterID !== ClusterID) {
+      throw new AppError(
+        'config-invalid',
+        `influxdb.meta-dir and influxdb.url are of two servers (meta.db there is of ClusterID ${file.data.ClusterID}, the influxd that answers is ${ClusterID}): nothing is changed; correct one of the two keys, or restart influxd where its meta.db was replaced while it ran`,
+      );
+    }
+    this.hasSeenOwnFile = true;
+  }
+
+  /** What is in memory counts; a directory that can't be read only costs the watch. */
+  private async readFileIfThere(signal: AbortSignal): Promise<MetaFile | undefined> {
+    try {
+      return await this.control.readFile(signal);
+    } catch (error) {
+      if (isAppError(error, 'meta-unreadable')) return undefined;
+      throw error;
+    }
   }
 
   /** Asked once per contact: version and the monitoring database's name do not change while influxd runs. */

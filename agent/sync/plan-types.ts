@@ -1,7 +1,7 @@
 // What the planner takes and gives. No I/O, no clock of its own.
 import type { Tombstone } from '../../shared/meta/marks.js';
 import type { ObjectKey, Schema, SchemaObject } from '../../shared/meta/model.js';
-import type { BaseEntry, HoldReason, Move, PushMove, RemoteSide } from './base.js';
+import type { BaseEntry, GuardHold, Move, PushMove, RemoteSide } from './base.js';
 import type { FieldConflict } from './decide.js';
 
 export interface PlanInput {
@@ -25,6 +25,15 @@ export interface PlanInput {
   readonly ownUser: string | undefined;
   readonly mode: { readonly push: boolean; readonly pull: boolean };
   readonly nowMs: number;
+  /** First looked at after a gap (a start, a join): drops and shorter durations are not proven, and the guard counts them. */
+  readonly isAfterGap: boolean;
+  /** Changes that the guard stops now (guarded-plan.ts). */
+  readonly guarded: ReadonlySet<ObjectKey>;
+}
+
+/** A change that the guard counts. */
+export interface GuardedChange extends GuardHold {
+  readonly key: ObjectKey;
 }
 
 /** One change of the local influxd. */
@@ -64,6 +73,8 @@ export interface PlannedPending {
   readonly key: ObjectKey;
   readonly reason: string;
   readonly remedy: string;
+  /** As of a PendingItem. */
+  readonly needsOffline?: true;
 }
 
 export interface Plan {
@@ -74,7 +85,8 @@ export interface Plan {
   readonly applies: readonly Apply[];
   readonly conflicts: readonly (FieldConflict & { readonly key: ObjectKey })[];
   readonly pending: readonly PlannedPending[];
-  readonly holds: readonly { readonly key: ObjectKey; readonly reason: HoldReason }[];
+  /** What goes through now and is not proven. */
+  readonly unproven: readonly GuardedChange[];
   /** Something was forgotten and has to be looked at afresh, at once. */
   readonly isAgainOwed: boolean;
 }

@@ -10,13 +10,14 @@ import {
   sameValue,
 } from '../../shared/meta/model.js';
 import { orderApplies } from './apply-order.js';
-import type { BaseEntry, HoldReason, Move, PushMove, RemoteSide } from './base.js';
+import type { BaseEntry, GuardHold, HoldReason, Move, PushMove, RemoteSide } from './base.js';
 import type { Decision, FieldConflict } from './decide.js';
 import { decide, withFields, withoutFields } from './decide.js';
+import { isStopped, shortening, withoutGuard } from './guard.js';
 import { joinHold } from './join-hold.js';
 import { mendMerged } from './mend-merged.js';
 import { keysInOrder } from './plan-order.js';
-import type { Apply, Plan, PlanInput, PlannedPending } from './plan-types.js';
+import type { Apply, Plan, PlanInput, PlannedPending, GuardedChange } from './plan-types.js';
 
 /** A drop of an object whose two creations were merged is held so long: its other user may not know of the first. */
 export const TWIN_HOLD_MS = 60_000;
@@ -40,7 +41,7 @@ class Planner {
   private readonly applies: Apply[] = [];
   private readonly conflicts: (FieldConflict & { key: ObjectKey })[] = [];
   private readonly pending: PlannedPending[] = [];
-  private readonly holds: { key: ObjectKey; reason: HoldReason }[] = [];
+  private readonly unproven: GuardedChange[] = [];
 
   constructor(private readonly input: PlanInput) {
     this.merged = new Map(input.remote);
@@ -58,7 +59,7 @@ class Planner {
       applies: orderApplies(this.applies),
       conflicts: this.conflicts,
       pending: this.pending,
-      holds: this.holds,
+      unproven: this.unproven,
       isAgainOwed: this.isAgainOwed,
     };
   }
@@ -102,6 +103,7 @@ class Planner {
     return (
       entry?.local !== undefined &&
       entry.remote !== undefined &&
+      entry.guard === undefined &&
       here !== undefined &&
       there !== undefined &&
       entry.remote.mark === (marks.get(key) ?? 0) &&
@@ -120,7 +122,7 @@ class Planner {
     const { base, local, remote } = sides;
     switch (decision.do) {
       case 'nothing':
-        return;
+        return this.nothing(key);
       case 'settle':
         return this.settle(key, name, sides);
       case 'forget':
@@ -143,11 +145,20 @@ class Planner {
       case 'push-drop':
         return this.pushDrop(key, base);
       case 'push-recreated':
+        if (this.isHeldByGuard(key, base, { change: 'drop', side: 'cluster' })) return;
         this.fates.set(key, 'goes-from-cluster');
         return this.pushRemoval(key);
       case 'merge':
         if (local && remote) this.merge(key, { base, local, remote }, decision);
     }
+  }
+
+  /** What was held or stopped, and is no difference any more, is forgotten as such. */
+  private nothing(key: ObjectKey): void {
+    const entry = this.input.entries.get(key);
+    if (entry?.hold !== undefined) this.moves.push({ key, entry: undefined });
+    if (entry?.guard === undefined) return;
+    this.moves.push({ key, entry: withoutGuard(entry) });
   }
 
   /** Both sides are in line: the base takes them as they are. */
@@ -177,12 +188,12 @@ class Planner {
   }
 
   private dropHere(key: ObjectKey, base: BaseEntry, drop: Extract<Apply, { kind: 'drop' }>): void {
-    const name = nameOf(key);
-    if (name.kind === 'user' && name.path[0] === this.input.ownUser) {
+    if (this.isOwnUser(nameOf(key))) {
       this.wait(key, 'the agent itself uses this account here', 'give the agent another account');
       return;
     }
     if (this.isFreshTwin(base)) return this.waitForTwin(key);
+    if (this.isHeldByGuard(key, base, { change: 'drop', side: 'here' })) return;
     this.fates.set(key, 'goes-from-here');
     this.apply(drop);
   }
@@ -202,6 +213,7 @@ class Planner {
       return;
     }
     if (this.isFreshTwin(base)) return this.waitForTwin(key);
+    if (this.isHeldByGuard(key, base, { change: 'drop', side: 'cluster' })) return;
     this.fates.set(key, 'goes-from-cluster');
     this.pushRemoval(key);
   }
@@ -250,6 +262,8 @@ class Planner {
     decision: Extract<Decision, { do: 'merge' }>,
   ): void {
     const { base, local, remote } = sides;
+    const shorter = shortening(local, remote.object, decision);
+    if (shorter !== undefined && this.isHeldByGuard(key, base, shorter)) return;
     if (decision.push.length > 0 && this.input.mode.push) {
       const object = withFields(remote.object, decision.push, local);
       this.merged.set(key, object);
@@ -265,9 +279,30 @@ class Planner {
         ...(base.twinSinceMs === undefined ? {} : { twinSinceMs: base.twinSinceMs }),
       });
     }
-    if (decision.apply.length === 0) return;
-    const target = withFields(local, decision.apply, remote.object);
-    this.apply({ kind: 'alter', key, before: local, target, fields: decision.apply, remote, base });
+    const fields = this.appliedFields(key, remote.object, decision.apply);
+    if (fields.length === 0) return;
+    const target = withFields(local, fields, remote.object);
+    this.apply({ kind: 'alter', key, before: local, target, fields, remote, base });
+  }
+
+  /** The agent does not take its own rights away: it could bring nothing in line afterwards. */
+  private appliedFields(
+    key: ObjectKey,
+    remote: SchemaObject,
+    fields: readonly string[],
+  ): readonly string[] {
+    const isRevoked = remote.kind === 'user' && !remote.value.admin && fields.includes('admin');
+    if (!isRevoked || !this.isOwnUser(nameOf(key))) return fields;
+    this.wait(
+      key,
+      'it is no admin in the cluster, and the agent itself uses this account here',
+      'give the agent another account, or this one its rights back',
+    );
+    return fields.filter((field) => field !== 'admin');
+  }
+
+  private isOwnUser({ kind, path }: ObjectName): boolean {
+    return kind === 'user' && path[0] === this.input.ownUser;
   }
 
   private holdOf(key: ObjectKey, entry: BaseEntry): HoldReason | undefined {
@@ -278,8 +313,26 @@ class Planner {
 
   private hold(key: ObjectKey, entry: BaseEntry, reason: HoldReason): void {
     this.fates.set(key, 'waits');
-    this.holds.push({ key, reason });
-    if (entry.hold === undefined) this.moves.push({ key, entry: { hold: reason } });
+    if (entry.hold === undefined) {
+      const heldSinceMs = this.input.nowMs;
+      this.moves.push({ key, entry: { hold: reason, heldSinceMs } });
+    }
+  }
+
+  /** True where the guard stops the change; else it is counted, where nothing proves it. */
+  private isHeldByGuard(key: ObjectKey, entry: BaseEntry, hold: GuardHold): boolean {
+    if (hold.change === 'drop' && !holdsData(nameOf(key))) return false;
+    if (!isStopped(key, entry, this.input)) {
+      if (this.input.isAfterGap && entry.isApproved !== true) this.unproven.push({ key, ...hold });
+      return false;
+    }
+    if (hold.change === 'drop') this.fates.set(key, 'waits');
+    const isNoted = entry.guard?.change === hold.change && entry.guard.side === hold.side;
+    if (!isNoted) {
+      const heldSinceMs = this.input.nowMs;
+      this.moves.push({ key, entry: { ...entry, guard: hold, heldSinceMs } });
+    }
+    return true;
   }
 
   private wait(key: ObjectKey, reason: string, remedy: string): void {

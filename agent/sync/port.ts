@@ -8,6 +8,8 @@ export interface PendingItem {
   readonly reason: string;
   /** What a person may do about it; empty where it goes by itself. */
   readonly remedy: string;
+  /** No statement brings it about; writing meta.db while influxd is stopped does. */
+  readonly needsOffline?: true;
 }
 
 /** Something that waits for a person's decision. */
@@ -15,8 +17,21 @@ export interface HeldItem {
   /** Short and stable: the first digits of a digest over object and reason. */
   readonly id: string;
   readonly object: ObjectKey;
+  /** `join`: only here, on a server that joined. `guard`: a change that lost too much to pass by itself. */
+  readonly kind: 'join' | 'guard';
   readonly why: string;
+  /** What decides it. */
   readonly command: string;
+}
+
+/** What other people should know of, for the cluster's list of events. Never hashes or credentials. */
+export interface SyncEvent {
+  readonly kind: 'join' | 'conflict' | 'hold' | 'guard' | 'hold-decided';
+  readonly text: string;
+  readonly before?: unknown;
+  readonly after?: unknown;
+  /** The same key again tells of the same thing. */
+  readonly key?: string;
 }
 
 /** A step that was (or, in a dry run, would be) taken, as one line for people and logs. */
@@ -24,9 +39,11 @@ export interface StepTaken {
   readonly object: ObjectKey | undefined;
   readonly direction: 'push' | 'apply' | 'note';
   readonly text: string;
+  /** Of a dry run: as of a PendingItem. */
+  readonly needsOffline?: true;
 }
 
-export type TickOutcome = 'no-action' | 'changed' | 'waiting' | 'blocked' | 'failed';
+export type TickOutcome = 'no-action' | 'changed' | 'waiting' | 'paused' | 'blocked' | 'failed';
 
 export interface TickReport {
   readonly outcome: TickOutcome;

@@ -1,5 +1,6 @@
 // One push of a merged snapshot: noted with its idempotency key, written by compare-and-swap, and moved into the base.
 import { randomUUID } from 'node:crypto';
+import { reached } from '../../shared/failpoint/failpoint.js';
 import { encodeSnapshot } from '../../shared/meta/codec.js';
 import { canonicalSnapshot, writeSchema } from '../../shared/meta/snapshot.js';
 import type { ManagerApi } from '../manager-api/port.js';
@@ -36,17 +37,21 @@ export async function push(
   const data = canonicalSnapshot(writeSchema(onto.data, planned.schema));
   const bytes = Buffer.from(encodeSnapshot(data));
   const idempotencyKey = randomUUID();
+  await reached('agent.push.planned');
   await store.append([
     { record: 'note', note: { kind: 'push', idempotencyKey, moves: planned.moves } },
   ]);
   const request = { seen: onto.tag, bytes, idempotencyKey, nodeId: deps.nodeId() };
+  await reached('agent.push.noted');
   const result = await deps.api.write(cluster, request, signal);
+  await reached('agent.push.answered');
   switch (result.kind) {
     case 'accepted':
       await store.append([
         { record: 'moves', moves: movesOfPush(planned.moves, result.tag.version) },
         { record: 'settled' },
       ]);
+      await reached('agent.push.settled');
       remoteView.acceptOwn({ tag: result.tag, bytes, data, schema: planned.schema });
       return { kind: 'accepted', version: result.tag.version };
     case 'lost':

@@ -1,12 +1,15 @@
 // The reconciler: settle what was begun, observe, plan, act; one tick at a time. It decides nothing on events, and nothing
 // that it does depends on what an earlier tick had in memory.
+import type { ApprovalOrder } from '../../shared/api/orders.js';
 import { AppError, isAbort, isAppError, messageOf } from '../../shared/errors/app-error.js';
+import { reached } from '../../shared/failpoint/failpoint.js';
 import type { Logger } from '../../shared/log/logger.js';
-import { describeKey } from '../../shared/meta/diff.js';
 import type { InfluxControl } from '../influxd/port.js';
 import type { ManagerApi } from '../manager-api/port.js';
+import { Announcer } from './announcer.js';
 import { LiveApplier } from './apply-live.js';
 import type { OfflineApplier } from './apply-offline.js';
+import { movesOfApproval } from './approve.js';
 import { Attempts } from './attempts.js';
 import { withMoves } from './base.js';
 import type { BaseStore } from './base-store.js';
@@ -14,14 +17,23 @@ import { MemoryBaseStore, TickStore } from './base-store.js';
 import type { Evidence } from './evidence.js';
 import { findSuspects, judge } from './evidence.js';
 import type { JoinerDeps } from './joiner.js';
+import { guardedPlan } from './guarded-plan.js';
+import { heldItems } from './held.js';
 import { joinIfNeeded } from './joiner.js';
 import type { LocalState } from './observe.js';
 import { LocalObserver } from './observe.js';
-import { plan } from './plan.js';
 import type { Plan, PlannedPending } from './plan-types.js';
-import type { Reconciler, StepTaken, TickMode, TickOutcome, TickReport } from './port.js';
+import type {
+  HeldItem,
+  Reconciler,
+  StepTaken,
+  SyncEvent,
+  TickMode,
+  TickOutcome,
+  TickReport,
+} from './port.js';
 import { push } from './push.js';
-import type { RemoteState, RemoteView } from './remote-view.js';
+import type { RemoteView } from './remote-view.js';
 import { makeReport, sentenceOf, stepsOfPlan } from './report.js';
 import { settleNote } from './settle-note.js';
 import type { View } from './view.js';
@@ -57,7 +69,12 @@ export interface ReconcilerDeps {
     readonly join: 'merge' | 'pull' | 'refuse';
     readonly isShared: (database: string) => boolean;
     readonly ownUser: string | undefined;
+    /** `guard.max-drops`. */
+    readonly maxDrops: number;
   };
+  /** A person's decision on what this node holds, where the managers have one. */
+  readonly approval: () => ApprovalOrder | undefined;
+  readonly onEvent: (event: SyncEvent) => void;
 }
 
 export class SyncReconciler implements Reconciler {
@@ -65,11 +82,14 @@ export class SyncReconciler implements Reconciler {
   private readonly observer: LocalObserver;
   private readonly attempts: Attempts;
   private queue: Promise<unknown> = Promise.resolve();
-  private saidConflicts: ReadonlySet<string> = new Set();
+  private readonly announcer: Announcer;
+  /** Until a first tick of this run has acted: what is seen first after a start was seen by nobody when it happened. */
+  private isAfterStart = true;
 
   constructor(private readonly deps: ReconcilerDeps) {
     this.observer = new LocalObserver(deps.control);
     this.attempts = new Attempts(deps.nowMs);
+    this.announcer = new Announcer(deps);
   }
 
   /** When something refused may be tried again (ms, own clock). */
@@ -97,6 +117,7 @@ export class SyncReconciler implements Reconciler {
   }
 
   private async run(mode: TickMode, signal: AbortSignal): Promise<TickReport> {
+    await reached('agent.tick.begun');
     const { store: base } = this.deps;
     const store = new TickStore(mode.dryRun ? new MemoryBaseStore(base.state) : base);
     const settled = await settleNote(store, {
@@ -105,17 +126,22 @@ export class SyncReconciler implements Reconciler {
       signal,
     });
     if (settled === 'not-loaded' && !mode.offline) return this.report('waiting', NOT_LOADED);
+    await reached('agent.settle.done');
     const local = await this.observeLocal(mode, signal);
     const remote = await this.deps.remoteView.load(signal);
+    await reached('agent.observe.done');
     const view = { mode, signal, store, local, remote };
     const join = await joinIfNeeded(view, this.joinerDeps());
     if (join.kind === 'again') return this.again(join.why);
     if (join.kind === 'blocked') return this.report('blocked', join.sentence);
+    await this.approve(view);
     const evidence = await this.evidence(view);
     const planned = this.plan(view, evidence);
-    if (mode.dryRun) return this.dryRun(planned, remote);
+    if (mode.dryRun) return this.dryRun(planned, view);
     const joined = store.state.joining;
-    if (!isWrittenByUs(view)) noteView(planned, view, unsettledBy(planned, evidence));
+    const unsettled = unsettledBy(planned, evidence);
+    if (!isWrittenByUs(view)) noteView(planned, view, { unsettled, nowMs: this.deps.nowMs() });
+    await reached('agent.plan.done');
     return this.act(planned, view, joined);
   }
 
@@ -140,11 +166,23 @@ export class SyncReconciler implements Reconciler {
 
   // ---- plan
 
+  /** Carries out what a person decided about the list that is held now; another list has to be decided anew. */
+  private async approve({ store, local, remote }: View): Promise<void> {
+    const approval = this.deps.approval();
+    if (approval === undefined) return;
+    const { entries } = store.state;
+    const moves = movesOfApproval(approval, { entries, local: local.schema, remote });
+    if (moves.length === 0) return;
+    const count = heldItems(entries, undefined).length;
+    await store.append([{ record: 'moves', moves }]);
+    this.announcer.decided(approval.decision, count);
+  }
+
   private plan(view: View, evidence: Evidence): Plan {
     const { local, remote, mode } = view;
     const { settings } = this.deps;
-    const { entries, joining, tag } = view.store.state;
-    return plan({
+    const { entries, joining, tag, passed } = view.store.state;
+    const input = {
       entries: isWrittenByUs(view) ? withMoves(entries, writtenMoves(view)) : entries,
       local: local.schema,
       remote: remote.schema,
@@ -153,13 +191,15 @@ export class SyncReconciler implements Reconciler {
       recreated: evidence.recreated,
       whyUnproven: evidence.whyUnproven,
       isJoining: joining !== undefined,
-      joinPolicy: settings.join === 'pull' ? 'pull' : 'merge',
+      joinPolicy: settings.join === 'pull' ? ('pull' as const) : ('merge' as const),
       wasAwayTooLong: isOlderThanTombstones(tag, remote),
       isShared: settings.isShared,
       ownUser: settings.ownUser,
       mode: isWrittenByUs(view) ? { ...mode, push: false } : mode,
       nowMs: this.deps.nowMs(),
-    });
+      isAfterGap: this.isAfterStart || joining !== undefined,
+    };
+    return guardedPlan(input, { maxDrops: settings.maxDrops, passed });
   }
 
   /** The loaded shards are asked for only where something is gone, or may be another object of the same name. */
@@ -181,7 +221,7 @@ export class SyncReconciler implements Reconciler {
     return judge(suspects, new Set(loaded.map(({ id }) => id.toString())));
   }
 
-  private dryRun(planned: Plan, remote: RemoteState): TickReport {
+  private dryRun(planned: Plan, { store, remote }: View): TickReport {
     const steps = stepsOfPlan(planned);
     return makeReport({
       outcome: steps.length === 0 ? 'no-action' : 'changed',
@@ -189,7 +229,7 @@ export class SyncReconciler implements Reconciler {
       version: remote.tag?.version ?? 0,
       isInStep: steps.length === 0,
       pending: planned.pending,
-      holds: planned.holds,
+      held: this.heldIn(withMoves(store.state.entries, planned.moves)),
       steps,
     });
   }
@@ -197,11 +237,17 @@ export class SyncReconciler implements Reconciler {
   // ---- act
 
   private async act(planned: Plan, view: View, joined?: string): Promise<TickReport> {
-    this.logConflicts(planned);
+    this.announcer.conflicts(planned);
+    if (joined !== undefined && view.store.state.joining === undefined) {
+      this.announcer.joined(joined, this.version);
+    }
     const pushed = await this.push(planned, view);
     if (pushed === 'lost') return this.again('another node wrote at the same time');
     const applied = await this.apply(planned, view);
     await view.store.flush();
+    if (view.mode.push && view.mode.pull) this.isAfterStart = false;
+    const held = this.heldIn(view.store.state.entries);
+    this.announcer.held(held);
     const steps = [...pushed.steps, ...applied.steps];
     const pending = [...planned.pending, ...pushed.pending, ...applied.pending];
     const isQuiet = steps.length === 0 && !applied.hasMoved && !planned.isAgainOwed;
@@ -210,7 +256,7 @@ export class SyncReconciler implements Reconciler {
       version: this.version,
       steps,
       pending: pending.length,
-      held: planned.holds.length,
+      held: held.length,
       joined,
     });
     return makeReport({
@@ -219,7 +265,7 @@ export class SyncReconciler implements Reconciler {
       version: this.version,
       isInStep: isQuiet,
       pending,
-      holds: planned.holds,
+      held,
       steps,
     });
   }
@@ -254,21 +300,6 @@ export class SyncReconciler implements Reconciler {
     return new LiveApplier(deps, view.local, view.remote, view.signal).applyAll(applies);
   }
 
-  /** Says each conflict once: one whose value can't be applied yet is planned at every tick. */
-  private logConflicts({ conflicts }: Plan): void {
-    const now = new Map(conflicts.map((each) => [conflictText(each), each]));
-    for (const [text, { key, field, local, remote }] of now) {
-      if (this.saidConflicts.has(text)) continue;
-      const isSecret = field === 'hash' || field === 'destinations';
-      this.deps.logger.warn('two nodes changed the same field; the committed value stays', {
-        object: describeKey(key),
-        field,
-        ...(isSecret ? {} : { local: String(local), committed: String(remote) }),
-      });
-    }
-    this.saidConflicts = new Set(now.keys());
-  }
-
   // ---- reports of ticks that ended early
 
   private again(why: string): TickReport {
@@ -276,7 +307,12 @@ export class SyncReconciler implements Reconciler {
   }
 
   private report(outcome: TickOutcome, sentence: string): TickReport {
-    return makeReport({ outcome, sentence, version: this.version });
+    const held = this.heldIn(this.deps.store.state.entries);
+    return makeReport({ outcome, sentence, version: this.version, held });
+  }
+
+  private heldIn(entries: View['store']['state']['entries']): HeldItem[] {
+    return heldItems(entries, this.deps.nodeId());
   }
 
   private failure(error: unknown): TickReport {
@@ -288,10 +324,6 @@ export class SyncReconciler implements Reconciler {
   private get version(): number {
     return this.deps.remoteView.tag?.version ?? 0;
   }
-}
-
-function conflictText({ key, field, local, remote }: Plan['conflicts'][number]): string {
-  return `${key} ${field} ${String(local)} ${String(remote)}`;
 }
 
 /** What acting brought, in whichever way. */

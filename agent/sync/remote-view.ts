@@ -31,9 +31,11 @@ export class RemoteView {
   private newest: RemoteSnapshot | 'absent' | undefined;
   private decoded: RemoteState = ABSENT;
 
+  /** @param remembered the version that the state directory names: what a process before this one last saw */
   constructor(
     private readonly api: Pick<ManagerApi, 'read' | 'marks'>,
     private readonly cluster: string,
+    private readonly remembered: () => VersionTag | undefined = () => undefined,
   ) {}
 
   /** The newest version heard of; undefined before the first answer, or where there is no such cluster. */
@@ -90,8 +92,20 @@ export class RemoteView {
 
   /** Asks for the newest version now; true where it is another one. */
   async refresh(signal: AbortSignal): Promise<boolean> {
-    const seen = this.tag;
-    return this.receive(await this.api.read(this.cluster, { seen, waitMs: 0, signal }));
+    return this.receive(await this.ask(0, signal));
+  }
+
+  /**
+   * Asks for a version after the newest one heard of. The first question names the version that is remembered, so that a
+   * store which went back and then past its number, while this agent did not run, is found out by its digest.
+   */
+  async ask(waitMs: number, signal: AbortSignal): Promise<ReadResult> {
+    if (!this.isKnown) {
+      const seen = this.remembered();
+      const judged = seen && (await this.api.read(this.cluster, { seen, waitMs: 0, signal }));
+      if (judged !== undefined && judged.kind !== 'unchanged') return judged;
+    }
+    return await this.api.read(this.cluster, { seen: this.tag, waitMs, signal });
   }
 
   /** The newest version, whole. Throws `manager-unreachable` where its marks had to be asked for and nobody answered. */

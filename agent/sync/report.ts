@@ -1,8 +1,6 @@
 // What a tick did, as a report: one sentence, and lists for /status. Words only.
-import { createHash } from 'node:crypto';
 import { describeKey } from '../../shared/meta/diff.js';
-import type { ObjectKey } from '../../shared/meta/model.js';
-import type { HoldReason } from './base.js';
+import { needsMetaFile } from './live-step.js';
 import type { Apply, Plan, PlannedPending } from './plan-types.js';
 import type { HeldItem, PendingItem, StepTaken, TickOutcome, TickReport } from './port.js';
 
@@ -12,7 +10,7 @@ export function makeReport(parts: {
   readonly version: number;
   readonly isInStep?: boolean;
   readonly pending?: readonly PlannedPending[];
-  readonly holds?: Plan['holds'];
+  readonly held?: readonly HeldItem[];
   readonly steps?: readonly StepTaken[];
 }): TickReport {
   return {
@@ -21,48 +19,22 @@ export function makeReport(parts: {
     version: parts.version,
     inStep: parts.isInStep ?? false,
     pending: uniquePending(parts.pending ?? []),
-    held: (parts.holds ?? []).map(({ key, reason }) => heldItem(key, reason)),
+    held: parts.held ?? [],
     steps: parts.steps ?? [],
   };
 }
 
 function uniquePending(items: readonly PlannedPending[]): PendingItem[] {
   const byText = new Map<string, PendingItem>();
-  for (const { key, reason, remedy } of items) {
+  for (const { key, reason, remedy, needsOffline } of items) {
     byText.set(`${key} ${reason}`, {
       object: key,
       reason: `${describeKey(key)}: ${reason}`,
       remedy,
+      ...(needsOffline && { needsOffline }),
     });
   }
   return [...byText.values()];
-}
-
-function heldItem(key: ObjectKey, reason: HoldReason): HeldItem {
-  const id = createHash('sha256').update(`${key} ${reason.kind}`).digest('hex').slice(0, 8);
-  return {
-    id,
-    object: key,
-    why: `${describeKey(key)}: ${holdText(reason)}`,
-    command: DECIDE,
-  };
-}
-
-/** Until there is a command for it, the decision is made by hand; both ways end the hold by themselves. */
-const DECIDE =
-  'to drop it, drop it on this server; to keep it, create it on another node, with which it is then merged';
-
-function holdText(reason: HoldReason): string {
-  switch (reason.kind) {
-    case 'tombstone':
-      return `only on this joining server, and dropped in the cluster at version ${reason.version}`;
-    case 'user-of-joining-server':
-      return 'a user that only this joining server has';
-    case 'away-too-long':
-      return 'only on this server, which was away for longer than the cluster remembers drops';
-    case 'join-pull':
-      return 'only on this server, and agent.join = "pull" shares nothing of a joining server';
-  }
 }
 
 /** The end of a tick as one sentence. */
@@ -109,7 +81,12 @@ export function stepsOfPlan(plan: Plan): StepTaken[] {
       text: `${describeKey(object)}: ${goes ? 'dropped' : 'created or changed'} in the cluster`,
     };
   });
-  return [...pushed, ...plan.applies.map(stepOfApply)];
+  const applied = plan.applies.map((apply) =>
+    needsMetaFile(apply)
+      ? { ...stepOfApply(apply), needsOffline: true as const }
+      : stepOfApply(apply),
+  );
+  return [...pushed, ...applied];
 }
 
 const APPLY_WORDS = { create: 'created', alter: 'altered', drop: 'dropped' } as const;

@@ -37,12 +37,14 @@ export function writtenMoves({ store }: Pick<View, 'store'>): readonly Move[] {
 export function noteView(
   planned: Plan,
   { store, local, remote, mode }: View,
-  unsettled: ReadonlySet<ObjectKey>,
+  { unsettled, nowMs }: { readonly unsettled: ReadonlySet<ObjectKey>; readonly nowMs: number },
 ): void {
   const { joining, tag, entries } = store.state;
   const lineage = withoutSuccessors(store.state.lineage, entries, planned.moves);
   const records: BaseRecord[] = [];
   if (planned.moves.length > 0) records.push({ record: 'moves', moves: planned.moves });
+  const keys = planned.unproven.map(({ key }) => key);
+  if (keys.length > 0) records.push({ record: 'passed', passed: { atMs: nowMs, keys } });
   const step = lineageStep(lineage, local.lineage, unsettled);
   if (local.source !== 'none' && hasNews(step, lineage)) records.push({ record: 'lineage', step });
   if (!sameTag(tag, remote.tag)) {

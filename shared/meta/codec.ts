@@ -18,8 +18,12 @@ export function decodeSnapshot(bytes: Uint8Array): Data {
     );
   }
   // The library enforces `required` only when it encodes, so an empty body would pass as an empty cluster.
-  const missing = missingField(DataSchema, data);
+  const seen = { replaced: 0 };
+  const missing = missingField(DataSchema, data, seen);
   if (missing !== undefined) throw invalid(`the required field ${missing} is missing`);
+  if (seen.replaced > 0 && seen.replaced > countOf(REPLACEMENT_BYTES, bytes)) {
+    throw invalid('a text in it is not UTF-8');
+  }
   const duplicate = duplicateName(data);
   if (duplicate !== undefined) throw invalid(duplicate);
   return data;
@@ -37,10 +41,22 @@ function invalid(reason: string, cause?: unknown): AppError {
   });
 }
 
-/** The path of the first required field that is not there, e.g. `Databases[2].Name`. */
-function missingField(schema: DescMessage, message: Message): string | undefined {
+/** What the library puts in the place of bytes that are not UTF-8: another name, which nobody gave. */
+const REPLACEMENT = '\uFFFD';
+const REPLACEMENT_BYTES = Buffer.from(REPLACEMENT);
+
+/**
+ * The path of the first required field that is not there, e.g. `Databases[2].Name`. Counts replacement characters on its
+ * way, because it looks at every field anyway.
+ */
+function missingField(
+  schema: DescMessage,
+  message: Message,
+  seen: { replaced: number },
+): string | undefined {
   const values = message as unknown as Record<string, unknown>;
   for (const field of schema.fields) {
+    seen.replaced += replacementsIn(values[field.localName]);
     if (
       field.presence === FeatureSet_FieldPresence.LEGACY_REQUIRED &&
       !Object.hasOwn(message, field.localName)
@@ -49,11 +65,27 @@ function missingField(schema: DescMessage, message: Message): string | undefined
     }
     if (field.fieldKind !== 'list' || field.listKind !== 'message') continue;
     for (const [index, item] of (values[field.localName] as Message[]).entries()) {
-      const missing = missingField(field.message, item);
+      const missing = missingField(field.message, item, seen);
       if (missing !== undefined) return `${field.name}[${index}].${missing}`;
     }
   }
   return undefined;
+}
+
+/** In a text, or in a list of texts. */
+function replacementsIn(value: unknown): number {
+  if (typeof value === 'string') {
+    return value.includes(REPLACEMENT) ? value.split(REPLACEMENT).length - 1 : 0;
+  }
+  if (!Array.isArray(value) || typeof value[0] !== 'string') return 0;
+  return value.reduce<number>((sum, each) => sum + replacementsIn(each), 0);
+}
+
+function countOf(pattern: Buffer, bytes: Uint8Array): number {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let count = 0;
+  for (let at = buffer.indexOf(pattern); at >= 0; at = buffer.indexOf(pattern, at + 1)) count += 1;
+  return count;
 }
 
 /** What influxd would load and then mix up: two objects of one name, or a privilege outside 0 to 3. */

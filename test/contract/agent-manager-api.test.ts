@@ -232,6 +232,7 @@ for (const [name, create] of Object.entries(subjects)) {
         state: 'in-step',
         influxd: undefined,
         pending: 0,
+        held: undefined,
       });
 
       it('gives a uid its id again, whatever answer was lost', async () => {

@@ -20,7 +20,7 @@ import { startInfluxd } from '../support/influxd.js';
 
 function controlOf(
   influxd: TestInfluxd,
-  account: { username?: string; password?: string } = {},
+  account: { username?: string; password?: () => string } = {},
 ): RealInfluxControl {
   const { url, metaDir } = influxd;
   return createInfluxControl({
@@ -132,7 +132,7 @@ describe('writing meta.db for a stopped influxd', () => {
     expect(result.kind).to.equal('written');
     expect((await stat(join(metaDir, 'meta.db'))).uid).to.equal(owner);
     await influxd.start();
-    const control = controlOf(influxd, { username: "u'1", password: 'p' });
+    const control = controlOf(influxd, { username: "u'1", password: () => 'p' });
     controls.push(control);
     expect(sameSchema(readSchema(await control.readMemory()), schema)).to.equal(true);
     expect(await control.execute('SHOW DATABASES')).to.deep.equal({ kind: 'done' });
@@ -145,8 +145,8 @@ describe('writing meta.db for a stopped influxd', () => {
     });
     for (const [account, why] of [
       [{}, /unable to parse authentication credentials/],
-      [{ username: "u'1", password: 'wrong' }, /authorization failed/],
-      [{ username: 'u2', password: 'p' }, /not authorized|requires admin privilege/],
+      [{ username: "u'1", password: () => 'wrong' }, /authorization failed/],
+      [{ username: 'u2', password: () => 'p' }, /not authorized|requires admin privilege/],
     ] as const) {
       const other = controlOf(influxd, account);
       controls.push(other);

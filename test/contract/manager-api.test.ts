@@ -126,6 +126,82 @@ for (const backend of [memoryBackend(), etcdBackend()]) {
       }
     });
 
+    it('gives a lock to one holder, frees it by its TTL, and raises its fence', async () => {
+      await register(one);
+      const lock = async (manager: TestManager, holder: string) => {
+        const url = `${manager.url}/clusters/${cluster}/lock/restart`;
+        const answer = await fetch(url, {
+          method: 'PUT',
+          body: JSON.stringify({ holder, ttl: 2 }),
+        });
+        return { status: answer.status, body: await json<Record<string, unknown>>(answer) };
+      };
+      expect(await lock(one, 'a')).to.deep.equal({ status: 200, body: { fence: 1, ttl: 2 } });
+      expect((await lock(two, 'b')).body).to.include({ code: 'lock-held', holder: 'a' });
+      expect((await lock(two, 'a')).body).to.include({ fence: 1 });
+      // The holder is silent from here on.
+      const taken = await eventually(
+        async () => {
+          const { status, body } = await lock(two, 'b');
+          expect(status).to.equal(200);
+          return body;
+        },
+        { withinMs: 10_000, everyMs: 100 },
+      );
+      expect(taken).to.include({ fence: 2 });
+      expect((await lock(one, 'a')).body).to.include({ code: 'lock-held', holder: 'b' });
+    });
+
+    it('tells once, over both managers, that a node came and was lost, and streams it', async () => {
+      const { id } = await json<{ id: number }>(register(one, { hostname: 'h' }));
+      const gone = new AbortController();
+      const stream = await fetch(`${two.url}/events?cluster=${cluster}&since=0`, {
+        headers: { accept: 'text/event-stream' },
+        signal: gone.signal,
+      });
+      two.services.liveness.ensure(cluster);
+      const kinds = async () => {
+        const url = `${one.url}/events?cluster=${cluster}`;
+        const events = await json<{ id: number; kind: string; node: number }[]>(fetch(url));
+        expect(events.map((event) => event.node)).to.deep.equal(events.map(() => id));
+        return events.map((event) => `${event.id} ${event.kind}`);
+      };
+      await eventually(
+        async () => {
+          expect(await kinds()).to.deep.equal(['1 node-registered', '2 node-lost']);
+        },
+        { withinMs: 10_000, everyMs: 100 },
+      );
+      await fetch(`${two.url}/nodes/${cluster}/${id}`, { method: 'PUT' });
+      await eventually(async () => {
+        expect((await kinds()).slice(1)).to.deep.equal(['2 node-lost', '3 node-returned']);
+      });
+      let text = '';
+      for await (const chunk of stream.body ?? []) {
+        text += Buffer.from(chunk as Uint8Array).toString();
+        if (text.includes('node-returned')) break;
+      }
+      gone.abort();
+      expect(text.match(/^id: \d+$/gm)).to.deep.equal(['id: 1', 'id: 2', 'id: 3']);
+    });
+
+    it('carries a pause from one manager to a node that beats at the other', async () => {
+      const { id } = await json<{ id: number }>(register(one));
+      const url = (manager: TestManager, rest = '') =>
+        `${manager.url}/nodes/${cluster}/${id}${rest}`;
+      const ordered = async () => {
+        const answer = await json<{ orders: { paused: unknown } }>(
+          fetch(url(two), { method: 'PUT' }),
+        );
+        return answer.orders.paused;
+      };
+      expect(await ordered()).to.equal(null);
+      await fetch(url(one, '/pause'), { method: 'POST', body: '{"reason":"x"}' });
+      await eventually(async () => {
+        expect(await ordered()).to.deep.include({ scope: 'node', reason: 'x' });
+      });
+    });
+
     it('releases a waiting reader by a write on the other manager', async () => {
       await write(one, 0, snapshotWith('a'));
       const waiting = fetch(versions(two, 1, '?wait=10s'));
@@ -163,7 +239,7 @@ for (const backend of [memoryBackend(), etcdBackend()]) {
           let version = 0;
           for (;;) {
             const manager = writer % 2 === 0 ? one : two;
-            const answer = await write(manager, version, snapshotWith(`w${writer}`));
+            const answer = await write(manager, version, snapshotOf(user(`w${writer}`)));
             version = Number(answer.headers.get('x-clusterflux-version'));
             await answer.arrayBuffer();
             if (answer.status === 200) break;

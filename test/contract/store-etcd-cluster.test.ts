@@ -77,4 +77,38 @@ describe('store on etcd with users', () => {
       await etcd.stop();
     }
   });
+
+  it('goes on with a password while etcd begins and ends to ask for it, reading, writing and watching', async () => {
+    const etcd = await startEtcd();
+    const open = new Etcd3({ hosts: [...etcd.endpoints] });
+    const auth = { username: 'root', password: 'geheim' };
+    const admin = new Etcd3({ hosts: [...etcd.endpoints], auth });
+    await open.auth.userAdd({ name: 'root', password: 'geheim' });
+    await open.auth.roleAdd({ name: 'root' });
+    await open.auth.userGrantRole({ user: 'root', role: 'root' });
+    const store = new EtcdStore({
+      ...QUICK,
+      ...auth,
+      endpoints: etcd.endpoints,
+      logger: silentLogger(),
+    });
+    try {
+      const seen: string[] = [];
+      await put(store, '/a', '1');
+      await store.watch('/', (event) => seen.push(brief(event, '/')));
+      await open.auth.authEnable();
+      await put(store, '/b', '2');
+      await admin.auth.authDisable();
+      // A token that was good before is not asked for any more, and a new stream can't have one.
+      await etcd.restart();
+      await eventually(() => put(store, '/c', '3'), { withinMs: 10_000 });
+      const isTold = () => seen.some((each) => each === 'put c=3' || each === 'reset');
+      await eventually(isTold, { withinMs: 10_000 });
+      expect((await store.range('/')).entries).to.have.length(3);
+    } finally {
+      await store.close();
+      for (const client of [open, admin]) client.close();
+      await etcd.stop();
+    }
+  }).timeout(60_000);
 });

@@ -42,7 +42,9 @@ class Server {
       nodeId: () => 1,
       logger: silentLogger(),
       nowMs: () => 0,
-      settings: { join: 'merge', isShared: () => true, ownUser: undefined },
+      settings: { join: 'merge', isShared: () => true, ownUser: undefined, maxDrops: 5 },
+      approval: () => undefined,
+      onEvent: () => undefined,
     });
   }
 

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
@@ -20,7 +21,12 @@ describe('the client for influxd over HTTP', () => {
     await once(server, 'listening');
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     // A deadline beyond the test's own: whoever waits for it fails.
-    client = createHttpClient({ url, username: 'admin', password: 's3cret', deadlineMs: 60_000 });
+    client = createHttpClient({
+      url,
+      username: 'admin',
+      password: () => 's3cret',
+      deadlineMs: 60_000,
+    });
   });
   afterEach(async () => {
     await client.close();
@@ -33,6 +39,8 @@ describe('the client for influxd over HTTP', () => {
       response.writeHead(status, headers).end(body);
     };
   }
+
+  const basic = (account: string) => `Basic ${Buffer.from(account).toString('base64')}`;
 
   async function failure(promise: Promise<unknown>): Promise<Error> {
     return promise.then(
@@ -48,7 +56,7 @@ describe('the client for influxd over HTTP', () => {
       seen.push([request.method, request.url, request.headers.authorization, body.get('q')]);
       response.end('{"results":[{"statement_id":0}]}');
     };
-    const below = createHttpClient({ url: `${url}/influx/`, username: 'ü', password: 'a:b' });
+    const below = createHttpClient({ url: `${url}/influx/`, username: 'ü', password: () => 'a:b' });
     expect(await below.query('DROP USER "ü+&"')).to.deep.equal({ kind: 'done', series: [] });
     await below.close();
     const token = Buffer.from('ü:a:b').toString('base64');
@@ -85,12 +93,60 @@ describe('the client for influxd over HTTP', () => {
   }
 
   it('says what to set where its account is refused', async () => {
-    for (const status of [401, 403]) {
+    for (const [account, status, words] of [
+      [{}, 401, /no account is configured; set influxdb\.username/],
+      [{ username: 'a', password: () => 'p' }, 401, /refuses .* "a"; set .*password-file/],
+      [{ username: 'a', password: () => 'p' }, 403, /GRANT ALL PRIVILEGES/],
+      [{ username: 'a', jwtSecret: () => 'p' }, 401, /influxdb\.jwt-secret-file .*shared-secret/],
+    ] as const) {
       answers(status, '{"error":"authorization failed"}');
-      const error = await failure(client.query('SHOW DATABASES'));
+      const asker = createHttpClient({ url, ...account });
+      const error = await failure(asker.query('SHOW DATABASES'));
+      await asker.close();
       expect(error).to.have.property('code', 'unauthorized');
-      expect(error.message).to.match(/authorization failed; set influxdb\.username/);
+      expect(error.message).to.match(words).and.contain('(authorization failed)');
     }
+  });
+
+  it('does not try a refused account again at once, but with another password, and says the same', async () => {
+    let password = 'wrong';
+    let asked = 0;
+    handle = (request, response) => {
+      asked += 1;
+      const isRight = request.headers.authorization === basic('admin:right');
+      response.writeHead(isRight ? 200 : 401).end('{"results":[{"statement_id":0}]}');
+    };
+    const asker = createHttpClient({ url, username: 'admin', password: () => password });
+    const first = await failure(asker.query('SHOW DATABASES'));
+    const second = await failure(asker.query('SHOW USERS'));
+    expect([asked, second.message]).to.deep.equal([1, first.message]);
+    password = 'right';
+    expect(await asker.query('SHOW USERS')).to.deep.equal({ kind: 'done', series: [] });
+    await asker.close();
+  });
+
+  it("makes tokens that end a minute from now by influxd's clock, whatever ours says", async () => {
+    const day = 86_400_000;
+    const ends: number[] = [];
+    handle = (request, response) => {
+      const [head, claims, code] = (request.headers.authorization ?? '').slice(7).split('.');
+      const hmac = createHmac('sha256', 'shared').update(`${head}.${claims}`).digest('base64url');
+      const { username, exp } = JSON.parse(Buffer.from(claims!, 'base64url').toString()) as {
+        username: string;
+        exp: number;
+      };
+      expect([username, code]).to.deep.equal(['a:b', hmac]);
+      ends.push(exp * 1_000);
+      const isGood = exp * 1_000 > Date.now() + day;
+      response.writeHead(isGood ? 200 : 401, { date: new Date(Date.now() + day).toUTCString() });
+      response.end('{"results":[{"statement_id":0}]}');
+    };
+    const asker = createHttpClient({ url, username: 'a:b', jwtSecret: () => 'shared' });
+    expect(await asker.query('SHOW USERS')).to.deep.equal({ kind: 'done', series: [] });
+    await asker.close();
+    expect(ends).to.have.length(2);
+    expect(ends[0]).to.be.within(Date.now() + 50_000, Date.now() + 61_000);
+    expect(ends[1]).to.be.within(Date.now() + day + 50_000, Date.now() + day + 62_000);
   });
 
   it('never shows a password', async () => {

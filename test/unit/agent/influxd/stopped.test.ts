@@ -142,6 +142,7 @@ describe('whether influxd is stopped', () => {
       expect(await look()).to.deep.equal({
         kind: 'running',
         why: `process 42 is an influxd on ${metaDir}`,
+        pid: 42,
       });
     });
   }

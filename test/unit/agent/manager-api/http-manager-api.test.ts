@@ -40,6 +40,7 @@ const HEARTBEAT = {
   state: 'in-step',
   influxd: { clusterId: '1', term: '2', index: '3', started: 'then' },
   pending: 1,
+  held: undefined,
 };
 
 describe('the manager over HTTP', () => {
@@ -199,6 +200,7 @@ describe('the manager over HTTP', () => {
       heartbeatIntervalMs: 5_000,
       version: 2,
       incarnation: 'i',
+      orders: undefined, // of an older manager
     });
     expect(JSON.parse(String(server.asked[0]?.body))).to.deep.equal({
       hostname: 'h',
@@ -225,12 +227,14 @@ describe('the manager over HTTP', () => {
         incarnation: 'i',
         'placement-version': 0,
         'registry-revision': 9,
+        orders: { paused: null, approval: { digest: 'd', decision: 'keep' } },
       });
     expect(await membership.refresh('c', 3, HEARTBEAT)).to.deep.equal({
       kind: 'refreshed',
       ttlMs: 2_000,
       version: 4,
       incarnation: 'i',
+      orders: { paused: null, approval: { digest: 'd', decision: 'keep' } },
     });
     expect(server.asked[0]).to.include({ method: 'PUT', url: '/nodes/c/3' });
     expect(JSON.parse(String(server.asked[0]?.body))).to.deep.include({

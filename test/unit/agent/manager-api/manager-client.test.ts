@@ -2,10 +2,11 @@
 import { expect } from 'chai';
 import type { ManagerCall } from '../../../../agent/manager-api/call-attempts.js';
 import { ATTEMPTS } from '../../../../agent/manager-api/call-attempts.js';
+import { NO_CREDENTIALS } from '../../../../agent/manager-api/credentials.js';
 import { ManagerClient } from '../../../../agent/manager-api/manager-client.js';
 import { eventually } from '../../../support/eventually.js';
 import { errorOf } from './errors.js';
-import type { ScriptedServer } from './scripted-server.js';
+import type { Asked, ScriptedServer } from './scripted-server.js';
 import { deadUrl, json, problem, startScriptedServer } from './scripted-server.js';
 
 const GET: ManagerCall = { method: 'GET', path: '/x', deadlineMs: 5_000 };
@@ -151,18 +152,51 @@ describe('a call to the managers', () => {
 
   it('follows no redirect and sends the token', async () => {
     a.answer = () => ({ status: 302, headers: { location: `${b.url}/y` } });
-    const client = new ManagerClient({ endpoints: [`${a.url}/`], token: () => 'secret' });
-    clients.push(client);
+    const client = withToken(() => 'secret', `${a.url}/`);
     expect(await client.call(GET)).to.have.property('status', 302);
     expect(a.asked[0]).to.have.property('url', '/x');
     expect(a.asked[0]?.headers.authorization).to.equal('Bearer secret');
     expect(b.asked).to.have.length(0);
   });
 
-  it('names a certificate file that is not there', async () => {
-    const make = async () => new ManagerClient({ endpoints: [a.url], caFile: '/no/such.pem' });
-    const error = await errorOf(make());
-    expect(error.code).to.equal('config-invalid');
-    expect(error.message).to.include('agent.ca-file /no/such.pem');
+  /** A client with a token and without certificates. */
+  function withToken(token: () => string, ...endpoints: string[]): ManagerClient {
+    const credentials = {
+      current: () => Promise.resolve({ ...NO_CREDENTIALS, token: token() }),
+      refused: () => undefined,
+    };
+    const client = new ManagerClient({ endpoints, credentials });
+    clients.push(client);
+    return client;
+  }
+
+  it('does not show a refused token again and again, but another one, or at another manager, at once', async () => {
+    let token = 'old';
+    const judge = (known: string) => (asked: Asked) =>
+      asked.headers.authorization === `Bearer ${known}`
+        ? json(200, {})
+        : problem(401, 'unauthorized');
+    a.answer = judge('new');
+    b.answer = judge('old');
+    const alone = withToken(() => token, a.url);
+    for (let i = 0; i < 5; i++) expect(await alone.call(GET)).to.have.property('status', 401);
+    expect(a.asked).to.have.length(1);
+    token = 'new';
+    expect(await alone.call(GET)).to.have.property('status', 200);
+    token = 'old';
+    const both = withToken(() => token, a.url, b.url);
+    expect(await both.call(GET)).to.have.property('status', 401);
+    expect(await both.call(GET)).to.have.property('status', 200);
+  });
+
+  it('sends its session once there is one', async () => {
+    const client = clientOf(a.url);
+    await client.call(GET);
+    client.session = 's-1';
+    await client.call(GET);
+    expect(a.asked.map(({ headers }) => headers['x-clusterflux-session'])).to.deep.equal([
+      undefined,
+      's-1',
+    ]);
   });
 });

@@ -65,7 +65,14 @@ function setUp(more: Partial<MembershipDeps> = {}) {
       versions: {},
       influxd: undefined,
     }),
-    report: () => ({ version: 1, state: 'in-step', influxd: undefined, pending: 0 }),
+    report: () => ({
+      version: 1,
+      state: 'in-step',
+      influxd: undefined,
+      pending: 0,
+      held: undefined,
+    }),
+    onOrders: () => Promise.resolve(),
     onStanding: (standing) => standings.push(standing),
     onNews: () => (news += 1),
     ...more,
@@ -130,7 +137,7 @@ describe('membership', () => {
     await agent.start();
     expect(agent.nodeId()).to.equal(1);
     expect(agent.registry.nodes.size).to.equal(1);
-    expect(agent.state.identity.candidates).to.deep.equal([]);
+    expect(agent.state.identity.confirmedSession).to.equal(agent.state.identity.candidates.at(-1));
     await agent.stop();
   });
 
@@ -263,6 +270,7 @@ describe('the reconciler behind the registration', () => {
   const gated = new GatedReconciler({
     inner,
     standing: () => standing,
+    pause: () => undefined,
     clock: fakeClock(),
     onTick: () => (timed += 1),
   });

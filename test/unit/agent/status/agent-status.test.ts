@@ -136,7 +136,7 @@ describe('the status of an agent', () => {
     status.noteReport(
       report({
         pending: [{ object: database, reason: 'r', remedy: 'm' }],
-        held: [{ id: 'i', object: database, why: 'w', command: 'c' }],
+        held: [{ id: 'i', object: database, kind: 'join', why: 'w', command: 'c' }],
       }),
     );
     expect(status.view()).to.deep.equal({

@@ -3,7 +3,8 @@ import { stat, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { askForSync } from '../../../../agent/status/control-client.js';
+import type { RestartRequest } from '../../../../agent/restart/restarts.js';
+import { askForRestart, askForSync } from '../../../../agent/status/control-client.js';
 import type { ControlServerDeps } from '../../../../agent/status/control-server.js';
 import { ControlServer } from '../../../../agent/status/control-server.js';
 import type { TickMode, TickReport } from '../../../../agent/sync/port.js';
@@ -22,7 +23,7 @@ const REPORT: TickReport = {
   version: 5,
   inStep: false,
   pending: [{ object, reason: 'r', remedy: '' }],
-  held: [{ id: 'i', object, why: 'w', command: 'c' }],
+  held: [{ id: 'i', object, kind: 'join', why: 'w', command: 'c' }],
   steps: [{ object, direction: 'push', text: 't' }],
 };
 
@@ -46,6 +47,10 @@ describe("the agent's socket", () => {
       path: join(directory.path, 'agent.sock'),
       logger,
       sync: async (mode) => (modes.push(mode), REPORT),
+      restart: async ({ way, dryRun }) => ({
+        kind: dryRun ? 'would-restart' : 'restarted',
+        objects: [way ?? 'as configured'],
+      }),
       status: () => ({ sentence: 's' }) as ReturnType<ControlServerDeps['status']>,
       metadata: async () => Buffer.from('bytes'),
       ...more,
@@ -85,6 +90,21 @@ describe("the agent's socket", () => {
       expect(asked).to.deep.equal({ kind: 'answered', value: REPORT });
       expect(modes.at(-1)).to.deep.equal(mode);
     }
+  });
+
+  it('hands a restart to the agent and its answer back', async () => {
+    await start();
+    const ask = (request: RestartRequest) => askForRestart(request, options());
+    expect(await ask({ way: 'signal', dryRun: true })).to.deep.equal({
+      kind: 'answered',
+      value: { kind: 'would-restart', objects: ['signal'] },
+    });
+    expect(await ask({ way: undefined, dryRun: false })).to.deep.equal({
+      kind: 'answered',
+      value: { kind: 'restarted', objects: ['as configured'] },
+    });
+    const refused = await get('POST', '/restart', '{"way":"by force"}');
+    expect(refused.status).to.equal(400);
   });
 
   it('gives status and metadata', async () => {

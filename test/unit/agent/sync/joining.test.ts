@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import { encodeSnapshot } from '../../../../shared/meta/codec.js';
 import { emptyData } from '../../../../shared/meta/snapshot.js';
+import { digestOfHeld } from '../../../../agent/sync/held.js';
 import type { SimulatedCluster, SimulatedNode } from '../../../support/simulated-node.js';
 import { simulate } from '../../../support/simulated-node.js';
 
@@ -171,7 +172,7 @@ describe('joining', () => {
     expect(report.held.map(({ why }) => why)).to.deep.include(
       'database x: only on this joining server, and dropped in the cluster at version 3',
     );
-    expect(report.held[0]?.command).to.match(/drop it on this server/);
+    expect(report.held[0]?.command).to.match(/meta approve 2 --keep, or .* --drop/);
     await all.cluster.settle();
     expect(
       all.b.lines.some((line) => line.includes('"x"')),
@@ -182,6 +183,23 @@ describe('joining', () => {
       'not brought back there',
     ).to.equal(false);
   });
+
+  for (const decision of ['keep', 'drop'] as const) {
+    it(`does with what is held what a person decides: ${decision}`, async () => {
+      const all = await inStep();
+      const { lines } = all.a;
+      all.b.loseState();
+      all.a.user('DROP DATABASE "x"');
+      await all.cluster.settle();
+      all.b.approval = { digest: digestOfHeld(all.b.reconciler.lastReport!.held), decision };
+      await all.cluster.settle();
+      const left = lines.filter((line) => decision === 'keep' || !line.includes('"x"'));
+      expect(all.a.lines).to.deep.equal(left);
+      expect(all.b.lines).to.deep.equal(left);
+      expect(all.b.reconciler.lastReport?.held).to.deep.equal([]);
+      expect(all.b.influx.disk.size, 'points').to.equal(decision === 'keep' ? 2 : 1);
+    });
+  }
 
   it('ends a hold when the cluster has the object again, and when it goes here', async () => {
     const all = await inStep();

@@ -46,14 +46,12 @@ describe('the loop around the reconciler', () => {
 
   function start(options: { resyncMs?: number } = {}): SyncLoop {
     const loop = new SyncLoop({
-      cluster: 'c',
       reconciler: {
         tick: () => tick((ticks += 1)),
         lastReport: undefined,
         nextDueMs: undefined,
       },
       remoteView: new RemoteView(link, 'c'),
-      api: link,
       availability: new Availability(logger),
       metaDir,
       isPollingMeta: false,

@@ -40,6 +40,8 @@ function planOf(
     ownUser: undefined,
     mode: { push: true, pull: true },
     nowMs: NOW,
+    isAfterGap: false,
+    guarded: new Set(),
     ...options,
   });
 }
@@ -140,6 +142,18 @@ describe('the plan', () => {
     const result = planOf([user('agent')], [user('agent')], [], { ownUser: 'agent' });
     expect(result.applies).to.deep.equal([]);
     expect(result.pending[0]?.reason).to.match(/the agent itself uses this account/);
+  });
+
+  it('never takes its rights from the account that the agent itself uses, and gives it a new password', () => {
+    const own = (admin: boolean, hash: string) => ({ ...user('agent'), value: { admin, hash } });
+    const known = [own(true, 'h')];
+    const result = planOf(known, known, [own(false, 'h2')], { ownUser: 'agent' });
+    expect(result.applies).to.have.lengthOf(1);
+    expect(result.applies[0]).to.deep.include({ kind: 'alter', fields: ['hash'] });
+    expect(result.pending[0]?.reason).to.match(/the agent itself uses this account/);
+    expect(planOf(known, known, [own(false, 'h')], { ownUser: 'other' }).applies).to.have.lengthOf(
+      1,
+    );
   });
 
   it('with --push applies nothing, with --pull pushes nothing, and moves nothing of what it leaves out', () => {

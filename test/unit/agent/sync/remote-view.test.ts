@@ -71,4 +71,25 @@ describe('the view of the cluster', () => {
     await view.refresh(signal);
     expect(view.tag?.version).to.equal(1);
   });
+
+  it('names at first what an earlier process saw: a store that went back and past its number is found out', async () => {
+    const { manager, link } = stage();
+    manager.commit('c', bytesOf(X));
+    const remembered = { ...manager.newest('c')!.tag, digest: 'd'.repeat(64) };
+    manager.commit('c', bytesOf(new Map()));
+    const before = manager.newest('c')!.tag.incarnation;
+    const view = new RemoteView(link, 'c', () => remembered);
+    await view.refresh(signal);
+    expect(view.tag?.incarnation).to.not.equal(before);
+  });
+
+  it('takes the newest version where that is what an earlier process saw', async () => {
+    const { manager, link } = stage();
+    manager.commit('c', bytesOf(X));
+    const { tag } = manager.newest('c')!;
+    const view = new RemoteView(link, 'c', () => tag);
+    await view.refresh(signal);
+    expect(view.tag).to.deep.equal(tag);
+    expect((await view.load(signal)).schema.has(KEY)).to.equal(true);
+  });
 });
