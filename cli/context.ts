@@ -6,6 +6,8 @@ export interface GlobalOptions {
   readonly config: string | undefined;
   /** Of --manager; undefined: agent.endpoints of the configuration. */
   readonly manager: string | undefined;
+  /** Of --token-file; undefined: agent.token-file of the configuration. */
+  readonly tokenFile: string | undefined;
   readonly timeoutMs: number;
   readonly output: 'table' | 'json';
   readonly debug: boolean;

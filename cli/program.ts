@@ -9,6 +9,7 @@ import type { Io } from './io.js';
 import type { Binder, Result } from './tree/binder.js';
 import { addConfigCommands } from './tree/config.js';
 import { addMetadataCommands } from './tree/metadata.js';
+import { addOrderCommands } from './tree/orders.js';
 import { addPrograms } from './tree/programs.js';
 import { addRegistryCommands } from './tree/registry.js';
 
@@ -39,6 +40,7 @@ function buildProgram(io: Io, done: (result: Result) => void): Command {
       'configuration file; else ./, $HOME/.clusterflux/, /etc/clusterflux/ config.toml',
     )
     .option('--manager <url>', 'the manager to ask; else agent.endpoints of the configuration')
+    .option('--token-file <file>', 'the token to show the manager; else agent.token-file')
     .option('--timeout <duration>', 'how long a command waits for an answer', DEFAULT_TIMEOUT)
     .option('-o, --output <format>', 'table for people, json for programs', 'table')
     .option('--debug', 'shows where an error came from')
@@ -65,6 +67,7 @@ function buildProgram(io: Io, done: (result: Result) => void): Command {
   addPrograms(program, on);
   addRegistryCommands(program, on);
   addMetadataCommands(program, on);
+  addOrderCommands(program, on);
   addConfigCommands(program, on);
   program.addHelpText('after', EXIT_CODES);
   return program;
@@ -74,6 +77,7 @@ function globalOptions(program: Command): GlobalOptions {
   const given = program.opts<{
     config?: string;
     manager?: string;
+    tokenFile?: string;
     timeout: string;
     output: string;
     debug?: true;
@@ -85,8 +89,8 @@ function globalOptions(program: Command): GlobalOptions {
   if (given.output !== 'table' && given.output !== 'json') {
     throw new AppError('usage', `--output takes table or json, got "${given.output}"`);
   }
-  const { config, manager, output, debug = false } = given;
-  return { config, manager, timeoutMs, output, debug };
+  const { config, manager, tokenFile, output, debug = false } = given;
+  return { config, manager, tokenFile, timeoutMs, output, debug };
 }
 
 const EXIT_CODES = `

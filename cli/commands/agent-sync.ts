@@ -2,11 +2,11 @@
 import type { Command } from 'commander';
 import type { SyncOptions } from '../../agent/commands/sync.js';
 import type { TickMode, TickReport } from '../../agent/sync/port.js';
-import { parseDuration } from '../../shared/config/units.js';
-import { AppError, messageOf } from '../../shared/errors/app-error.js';
+import { messageOf } from '../../shared/errors/app-error.js';
 import { print, say, type Context } from '../context.js';
 import { EXIT, exitCodeOf } from '../exit-codes.js';
 import { runOneOff } from './agent-one-off.js';
+import { waitOf } from './wait-flag.js';
 
 interface SyncFlags {
   readonly push?: true;
@@ -53,13 +53,6 @@ function modeOf(flags: SyncFlags): TickMode {
   };
 }
 
-function waitOf(text: string | undefined): number {
-  const waitMs = text === undefined ? 0 : parseDuration(text);
-  if (waitMs === undefined)
-    throw new AppError('usage', `--wait takes a duration such as 20s, got "${text ?? ''}"`);
-  return waitMs;
-}
-
 function exitCodeFor({ outcome }: TickReport): number {
   switch (outcome) {
     case 'no-action':
@@ -67,6 +60,7 @@ function exitCodeFor({ outcome }: TickReport): number {
       return EXIT.ok;
     case 'waiting':
       return EXIT.timeout;
+    case 'paused':
     case 'blocked':
       return EXIT.unhealthy;
     case 'failed':

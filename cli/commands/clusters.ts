@@ -1,5 +1,6 @@
 // clusters list, get, delete.
 import type { Command } from 'commander';
+import { z } from 'zod';
 import { clusterListSchema, clusterSchema, type ClusterBody } from '../../shared/api/clusters.js';
 import { checkName } from '../../shared/api/names.js';
 import { print, say, type Context } from '../context.js';
@@ -32,6 +33,8 @@ export async function clustersGet(
   return undefined;
 }
 
+const dryDeleteSchema = z.object({ 'dry-run': z.literal(true), cluster: clusterSchema });
+
 /** Deletes the version that it saw: a cluster that moved on in between is a conflict (exit code 5). */
 export async function clustersDelete(
   context: Context,
@@ -41,12 +44,19 @@ export async function clustersDelete(
   const { api } = await targetOf(context, command);
   const path = clusterPath(checkName(name, 'cluster name'));
   const { version, nodes } = await api.json(path, clusterSchema);
+  const { force, dryRun } = command.opts<{ force?: true; dryRun?: true }>();
+  const query = `?expect=${version}${force === true ? '&force=true' : ''}`;
+  if (dryRun === true) {
+    const look = await api.dryDelete(`${path}${query}&dry-run=true`, dryDeleteSchema);
+    print(context, look, () => clustersTable([look.cluster]));
+    say(context, `cluster ${name} would be deleted at version ${version}; nothing was changed`);
+    return undefined;
+  }
   assertYes(
     command,
     `deletes cluster ${name} (version ${version}, ${nodes.alive} of ${nodes.all} nodes alive) from the manager`,
   );
-  const force = command.opts<{ force?: true }>().force === true ? '&force=true' : '';
-  await api.delete(`${path}?expect=${version}${force}`);
+  await api.delete(`${path}${query}`);
   say(context, `cluster ${name} is deleted at version ${version}`);
   return undefined;
 }

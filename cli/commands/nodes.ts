@@ -1,5 +1,6 @@
 // nodes list, get, forget.
 import type { Command } from 'commander';
+import { z } from 'zod';
 import { encodeName } from '../../shared/api/names.js';
 import {
   nodeListSchema,
@@ -10,7 +11,8 @@ import {
 import { print, say, type Context } from '../context.js';
 import { age } from '../output/age.js';
 import { renderFields, renderTable } from '../output/table.js';
-import { assertYes, nodeIdOf, targetOf } from './target.js';
+import { nodeIdNamed, nodeNamed, nodePath } from '../node-name.js';
+import { assertYes, targetOf } from './target.js';
 
 export async function nodesList(context: Context, command: Command): Promise<undefined> {
   const { api, cluster, isClusterGiven } = await targetOf(context, command);
@@ -25,8 +27,8 @@ export async function nodesList(context: Context, command: Command): Promise<und
 }
 
 export async function nodesGet(context: Context, command: Command, id: string): Promise<undefined> {
-  const { api, cluster } = await targetOf(context, command);
-  const node = await api.json(`/nodes/${encodeName(cluster)}/${nodeIdOf(id)}`, nodeSchema);
+  const target = await targetOf(context, command);
+  const node = await nodeNamed(target, id);
   print(context, node, (each) =>
     renderFields([
       ['node', each.id],
@@ -39,6 +41,8 @@ export async function nodesGet(context: Context, command: Command, id: string): 
       ['version', each.version],
       ['state', each.state],
       ['pending', each.pending],
+      ['held', heldText(each)],
+      ['paused', pausedText(each)],
       ['uid', each.uid],
       ['versions', pairs(each.versions)],
       ['labels', pairs(each.labels)],
@@ -47,17 +51,28 @@ export async function nodesGet(context: Context, command: Command, id: string): 
   return undefined;
 }
 
+const dryForgetSchema = z.object({ 'dry-run': z.literal(true), node: nodeSchema });
+
 /** Prints nothing on stdout: the API's answer is empty. */
 export async function nodesForget(
   context: Context,
   command: Command,
   id: string,
 ): Promise<undefined> {
-  const { api, cluster } = await targetOf(context, command);
-  const node = nodeIdOf(id);
+  const target = await targetOf(context, command);
+  const { api, cluster } = target;
+  const node = await nodeIdNamed(target, id);
+  const { force, dryRun } = command.opts<{ force?: true; dryRun?: true }>();
+  const query = force === true ? 'force=true' : 'force=false';
+  if (dryRun === true) {
+    const path = nodePath(cluster, node, `?${query}&dry-run=true`);
+    const look = await api.dryDelete(path, dryForgetSchema);
+    print(context, look, () => nodesTable([look.node]));
+    say(context, `node ${node} of cluster ${cluster} would be deregistered; nothing was changed`);
+    return undefined;
+  }
   assertYes(command, `deregisters node ${node} of cluster ${cluster}`);
-  const query = command.opts<{ force?: true }>().force === true ? '?force=true' : '';
-  await api.delete(`/nodes/${encodeName(cluster)}/${node}${query}`);
+  await api.delete(nodePath(cluster, node, force === true ? `?${query}` : ''));
   say(context, `node ${node} of cluster ${cluster} is deregistered`);
   return undefined;
 }
@@ -75,7 +90,23 @@ export function nodesTable(nodes: readonly NodeBody[]): string {
     { title: 'version', value: (node) => node.version, align: 'right' },
     { title: 'state', value: (node) => node.state },
     { title: 'pending', value: (node) => node.pending, align: 'right' },
+    { title: 'held', value: (node) => node.held?.count ?? 0, align: 'right' },
+    { title: 'paused', value: (node) => node.paused?.scope ?? 'no' },
   ]);
+}
+
+function heldText({ id, held }: NodeBody): string {
+  return held === undefined || held === null
+    ? '0'
+    : `${held.count}; see \`clusterflux meta approve ${id} --dry-run\``;
+}
+
+/** Who did it, since when, and why. */
+export function pausedText({ paused }: Pick<NodeBody, 'paused'>): string {
+  if (paused === undefined || paused === null) return 'no';
+  const { scope, by, at, reason } = paused;
+  const why = reason === '' ? '' : `: ${reason}`;
+  return `the ${scope}, by ${by}, ${age(at, Date.now())} ago${why}`;
 }
 
 function pairs(map: Readonly<Record<string, string>>): string {

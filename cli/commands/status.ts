@@ -1,7 +1,7 @@
 // status: managers, clusters and nodes on one screen.
 import type { Command } from 'commander';
 import { clusterListSchema, type ClusterBody } from '../../shared/api/clusters.js';
-import { registrySchema, type RegistryBody } from '../../shared/api/nodes.js';
+import { registrySchema, type NodeBody, type RegistryBody } from '../../shared/api/nodes.js';
 import { print, type Context } from '../context.js';
 import { renderTable } from '../output/table.js';
 import { clustersTable } from './clusters.js';
@@ -52,5 +52,34 @@ function summary(clusters: readonly ClusterBody[], nodes: RegistryBody['influx']
   const pending = nodes.reduce((sum, node) => sum + node.pending, 0);
   const rest =
     pending === 0 ? '' : `; ${pending} differences can't be applied yet (see each agent's /status)`;
-  return `${alive.length} of ${nodes.length} nodes alive, ${inStep.length} at their cluster's newest version${rest}`;
+  const lines = [
+    `${alive.length} of ${nodes.length} nodes alive, ${inStep.length} at their cluster's newest version${rest}`,
+  ];
+  const isTold = new Set<string>();
+  for (const node of nodes) lines.push(...waitingFor(node, isTold));
+  return lines.join('\n');
+}
+
+/** What waits for a person, each with the command that ends it; a paused cluster once. */
+function waitingFor(node: NodeBody, told: Set<string>): string[] {
+  const { id, cluster, held, paused } = node;
+  const flag = `--cluster ${shellWord(cluster)}`;
+  const lines: string[] = [];
+  if (held !== undefined && held !== null) {
+    lines.push(
+      `node ${id} of ${cluster} holds ${held.count} objects for a person: clusterflux meta approve ${id} ${flag}`,
+    );
+  }
+  if (paused?.scope === 'node') {
+    lines.push(`node ${id} of ${cluster} is paused: clusterflux resume ${id} ${flag}`);
+  } else if (paused?.scope === 'cluster' && !told.has(cluster)) {
+    told.add(cluster);
+    lines.push(`cluster ${cluster} is paused: clusterflux resume ${flag}`);
+  }
+  return lines;
+}
+
+/** A name as a shell takes it. */
+function shellWord(name: string): string {
+  return /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", String.raw`'\''`)}'`;
 }

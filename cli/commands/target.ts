@@ -2,9 +2,10 @@
 import type { Command } from 'commander';
 import { checkName, encodeName } from '../../shared/api/names.js';
 import type { AgentConfig, Config } from '../../shared/config/config.js';
-import { readSecret, readText } from '../../shared/config/secret-file.js';
+import { readSecret } from '../../shared/config/secret-file.js';
 import { AppError } from '../../shared/errors/app-error.js';
-import { createApiClient, type ApiClient, type ApiClientOptions } from '../api-client.js';
+import { certificateFiles, readCertificates } from '../../shared/security/certificates.js';
+import { createApiClient, type ApiClient } from '../api-client.js';
 import { loadFor } from '../config-flags.js';
 import type { Context } from '../context.js';
 
@@ -27,12 +28,12 @@ export async function targetOf(context: Context, command: Command): Promise<Targ
       `--manager takes a URL such as http://127.0.0.1:8000, got "${manager}"`,
     );
   }
-  const { tokenFile } = config.agent;
+  const { certificates, token } = await readCredentials(config.agent, context.options.tokenFile);
   const api = createApiClient({
     endpoints: manager === undefined ? config.agent.endpoints : [manager],
     timeoutMs,
-    tls: await readTls(config.agent),
-    token: tokenFile === undefined ? undefined : await readSecret('agent.token-file', tokenFile),
+    tls: certificates,
+    token,
   });
   const given = command.opts<{ cluster?: string }>().cluster;
   const cluster = checkName(given ?? config.agent.cluster, 'cluster name');
@@ -69,16 +70,15 @@ export function assertYes(command: Command, what: string): void {
   throw new AppError('usage', `this ${what}; add --yes to do it`);
 }
 
-async function readTls({
-  caFile,
-  certFile,
-  keyFile,
-}: AgentConfig): Promise<ApiClientOptions['tls']> {
+/** Checked as an agent's: what is expired or does not fit is said here, instead of failing in the handshake. */
+async function readCredentials(agent: AgentConfig, tokenFlag: string | undefined) {
+  const certificates = await readCertificates(certificateFiles('agent', agent), Date.now());
+  const [key, path] =
+    tokenFlag === undefined ? ['agent.token-file', agent.tokenFile] : ['--token-file', tokenFlag];
   return {
-    ...(caFile === undefined ? {} : { ca: await readText('agent.ca-file', caFile) }),
-    ...(certFile === undefined ? {} : { cert: await readText('agent.cert-file', certFile) }),
-    ...(keyFile === undefined ? {} : { key: await readText('agent.key-file', keyFile) }),
-  };
+    certificates,
+    token: path === undefined ? undefined : await readSecret(key, path),
+  } as const;
 }
 
 function isHttpUrl(text: string): boolean {

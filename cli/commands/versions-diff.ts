@@ -71,6 +71,7 @@ async function diffLive(
 
 const MARKS = { created: '+', dropped: '-', altered: '~' } as const;
 
-function changeLine(change: DiffBody['changes'][number]): string {
+/** A difference as one line: `+` came, `-` went, `~` changed. */
+export function changeLine(change: DiffBody['changes'][number]): string {
   return `${MARKS[change.kind]} ${change.text}`;
 }

@@ -1,4 +1,4 @@
-// agent sync, restore and rejoin: one-off commands, beside a running agent or instead of one.
+// agent sync, apply, restore and rejoin: one-off commands, beside a running agent or instead of one.
 import type { Command } from 'commander';
 import { addConfigFlags, AGENT_FLAGS } from '../config-flags.js';
 import type { Binder } from './binder.js';
@@ -24,6 +24,24 @@ export function addAgentOneOffs(agent: Command, on: Binder): void {
   on(sync, 'clusterflux agent sync --wait 20s', async (context, command) => {
     const { runSync } = await import('../../agent/commands/sync.js');
     return (await import('../commands/agent-sync.js')).agentSync(context, command, runSync);
+  });
+  const apply = agent
+    .command('apply')
+    .description('restarts the local influxd once, for what no statement can set (passwords)')
+    .option(
+      '--restart [way]',
+      'by "command" (influxdb.stop-command, start-command) or "signal" (a supervisor starts it again); as configured where absent',
+    )
+    .option('--dry-run', 'says what it would be restarted for, and does nothing')
+    .option('--wait <duration>', 'how long to wait for a node that restarts or is down', '20s');
+  addConfigFlags(apply, AGENT_FLAGS);
+  on(apply, 'clusterflux agent apply --restart', async (context, command) => {
+    const { runApplyRestart } = await import('../../agent/commands/apply-restart.js');
+    return (await import('../commands/agent-apply.js')).agentApply(
+      context,
+      command,
+      runApplyRestart,
+    );
   });
   const restore = agent
     .command('restore')

@@ -27,6 +27,19 @@ function addVersions(program: Command, on: Binder): void {
   on(diff, 'clusterflux versions diff 11 live:2', async (context, command, [a = '', b]) =>
     (await import('../commands/versions-diff.js')).versionsDiff(context, command, a, b),
   );
+  const rollback = verb('rollback', 'makes a new version with the content of an old one')
+    .argument('<version>')
+    .option(...CLUSTER)
+    .option('--dry-run', 'says what would change, and changes nothing')
+    .option('--yes', 'does it, also where something goes')
+    .option('--approve <digest>', 'the list of drops that the guard held and you looked at');
+  on(rollback, 'clusterflux versions rollback 11 --dry-run', async (context, command, args) =>
+    (await import('../commands/versions-rollback.js')).versionsRollback(
+      context,
+      command,
+      args[0] ?? '',
+    ),
+  );
 }
 
 function addMeta(program: Command, on: Binder): void {
@@ -42,6 +55,17 @@ function addMeta(program: Command, on: Binder): void {
     .option(...CLUSTER);
   on(save, 'clusterflux meta export ./meta.db', async (context, command, [file = '']) =>
     (await import('../commands/meta.js')).metaExport(context, command, file),
+  );
+  const approve = verb('approve', 'decides what a node holds for a person')
+    .argument('<node>', 'its number, or its hostname')
+    .option(...CLUSTER)
+    .option('--keep', 'what is held stays, everywhere')
+    .option('--drop', 'what is held goes, everywhere; the default where only the guard holds it')
+    .option('--dry-run', 'shows what is held and what would be done, and decides nothing')
+    .option('--digest <digest>', 'decides only this list, as a dry run named it')
+    .option('--yes', 'does it, where anything goes');
+  on(approve, 'clusterflux meta approve 2 --keep', async (context, command, [node = '']) =>
+    (await import('../commands/approve.js')).metaApprove(context, command, node),
   );
 }
 

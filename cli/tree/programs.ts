@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { addConfigFlags, AGENT_FLAGS, MANAGER_FLAGS } from '../config-flags.js';
 import { addAgentOneOffs } from './agent-one-offs.js';
 import type { Action, Binder } from './binder.js';
+import { addManagerStore } from './manager-store.js';
 
 const READY_FILE = ['--ready-file <file>', 'written once it is ready, removed on stop'] as const;
 
@@ -14,6 +15,7 @@ export function addPrograms(program: Command, on: Binder): void {
   const managerExample = 'clusterflux manager --data-dir ./manager --ready-file ./manager.json';
   on(manager, managerExample, runManager);
   on(manager.command('run').description('the same as no verb'), managerExample, runManager);
+  addManagerStore(manager, on);
 
   const agent = program.command('agent').description('runs an agent in the foreground');
   addConfigFlags(agent, AGENT_FLAGS).option(...READY_FILE);

@@ -25,15 +25,16 @@ function addNodes(program: Command, on: Binder): void {
     (await import('../commands/nodes.js')).nodesList(context, command),
   );
   const get = verb('get', 'one node')
-    .argument('<id>')
+    .argument('<node>', 'its number, or its hostname')
     .option(...CLUSTER);
   on(get, 'clusterflux nodes get 2 -o json', async (context, command, [id = '']) =>
     (await import('../commands/nodes.js')).nodesGet(context, command, id),
   );
   const forget = verb('forget', 'deregisters a node; its id stays reserved')
-    .argument('<id>')
+    .argument('<node>', 'its number, or its hostname')
     .option(...CLUSTER)
     .option('--force', 'also where that loses something; what is lost is recorded')
+    .option('--dry-run', 'says what would be done, and does nothing')
     .option('--yes', 'does it');
   on(forget, 'clusterflux nodes forget 3 --yes', async (context, command, [id = '']) =>
     (await import('../commands/nodes.js')).nodesForget(context, command, id),
@@ -55,6 +56,7 @@ function addClusters(program: Command, on: Binder): void {
   )
     .argument('<name>')
     .option('--force', 'also while nodes of it are alive')
+    .option('--dry-run', 'says what would be done, and does nothing')
     .option('--yes', 'does it');
   on(remove, 'clusterflux clusters delete plant --yes', async (context, command, [name = '']) =>
     (await import('../commands/clusters.js')).clustersDelete(context, command, name),

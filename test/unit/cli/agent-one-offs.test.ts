@@ -3,8 +3,11 @@ import { expect } from 'chai';
 import { Command } from 'commander';
 import { EventEmitter } from 'node:events';
 import { Writable } from 'node:stream';
+import type { ApplyRestartOptions } from '../../../agent/commands/apply-restart.js';
 import type { RestoreOptions } from '../../../agent/commands/restore.js';
+import type { RestartAnswer } from '../../../agent/restart/restarts.js';
 import type { TickMode, TickReport } from '../../../agent/sync/port.js';
+import { agentApply } from '../../../cli/commands/agent-apply.js';
 import { agentRejoin } from '../../../cli/commands/agent-rejoin.js';
 import { agentRestore } from '../../../cli/commands/agent-restore.js';
 import { agentSync } from '../../../cli/commands/agent-sync.js';
@@ -33,6 +36,7 @@ describe('the one-off commands of the agent', () => {
       options: {
         config: undefined,
         manager: undefined,
+        tokenFile: undefined,
         timeoutMs: 1_000,
         output: 'table',
         debug: false,
@@ -50,6 +54,7 @@ describe('the one-off commands of the agent', () => {
       {
         id: 'h1',
         object: 'o' as ObjectKey,
+        kind: 'join',
         why: 'database x: dropped elsewhere',
         command: 'approve it',
       },
@@ -170,5 +175,41 @@ describe('the one-off commands of the agent', () => {
     await agentRejoin(context, new Command(), async () => ({ sentence: 'joins anew' }));
     expect(files).to.deep.equal(['a.db']);
     expect(stdout.text).to.equal('restored a.db\njoins anew\n');
+  });
+
+  function apply(flags: Record<string, unknown>, answer: RestartAnswer) {
+    const command = new Command('apply');
+    for (const [name, value] of Object.entries(flags)) command.setOptionValue(name, value);
+    const asked: ApplyRestartOptions['request'][] = [];
+    const code = agentApply(context, command, async ({ request }) => {
+      asked.push(request);
+      return answer;
+    });
+    return { code, asked };
+  }
+
+  it('apply says what came of the restart, and exits by it', async () => {
+    const objects = ['user ann', 'user bob'];
+    const answers: [RestartAnswer, number, string][] = [
+      [{ kind: 'nothing' }, 0, 'nothing waits for a restart of influxd'],
+      [{ kind: 'restarted', objects }, 0, 'influxd was restarted, for user ann, user bob'],
+      [{ kind: 'would-restart', objects }, 0, 'influxd would be restarted, for user ann, user bob'],
+      [{ kind: 'waits', why: 'node 2 is down' }, 3, 'influxd was not restarted: node 2 is down'],
+      [{ kind: 'failed', why: 'exit code 1' }, 1, 'restarting influxd failed: exit code 1'],
+    ];
+    for (const [answer, exitCode, text] of answers) {
+      stdout.text = '';
+      expect(await apply({ restart: true }, answer).code).to.equal(exitCode);
+      expect(stdout.text).to.equal(`${text}\n`);
+    }
+  });
+
+  it('apply has to be asked for the restart, and takes one of two ways', async () => {
+    const { code, asked } = apply({ restart: 'signal', dryRun: true }, { kind: 'nothing' });
+    expect([await code, asked]).to.deep.equal([0, [{ way: 'signal', dryRun: true }]]);
+    for (const flags of [{}, { restart: 'by force' }]) {
+      const error: unknown = await apply(flags, { kind: 'nothing' }).code.catch((e: unknown) => e);
+      expect(error).to.have.property('code', 'usage');
+    }
   });
 });

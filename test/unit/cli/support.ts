@@ -50,10 +50,15 @@ export interface Reply {
 /** An HTTP server whose answers are a table of `METHOD /path?query`; it notes what it was asked. */
 export class FakeManager {
   readonly asked: string[] = [];
+  /** The bodies that were sent, as JSON, in order; of requests that had one. */
+  readonly sent: unknown[] = [];
   readonly routes = new Map<string, Reply>();
   private readonly server: Server = createServer((request, response) => {
     const question = `${request.method ?? ''} ${request.url ?? ''}`;
     this.asked.push(question);
+    request.on('data', (chunk: Buffer) => {
+      this.sent.push(JSON.parse(chunk.toString()));
+    });
     const reply = this.routes.get(question) ?? problem(404, 'route-not-found', 'no such route');
     const type =
       reply.type ?? (reply.bytes === undefined ? 'application/json' : 'application/x-protobuf');
