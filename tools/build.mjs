@@ -16,7 +16,9 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const dist = join(root, 'dist');
+/** With failpoints, for test/fault only: beside the release, which knows nothing of them. */
+const isTestBuild = process.argv.includes('--failpoints');
+const dist = join(root, isTestBuild ? 'dist-failpoints' : 'dist');
 const stamp = join(dist, 'build.json');
 
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -35,7 +37,7 @@ if (before !== undefined && before.digest === digestOf(before.inputs)) {
 }
 
 // Built beside and renamed at the end: a build that fails, or is interrupted, leaves no half of a bundle.
-const fresh = join(root, 'dist.new');
+const fresh = `${dist}.new`;
 rmSync(fresh, { recursive: true, force: true });
 mkdirSync(join(fresh, 'lib'), { recursive: true });
 
@@ -59,6 +61,20 @@ const withoutMediaTypes = {
   },
 };
 
+/** Each call is a statement of its own (shared/failpoint/failpoint.ts); without calls the file is not bundled. */
+const FAILPOINT = /^[ \t]*await reached\('[a-z.-]+'\);$/gm;
+
+const withoutFailpoints = {
+  name: 'without-failpoints',
+  setup(bundle) {
+    bundle.onLoad({ filter: /[\\/](agent|manager|shared)[\\/].*\.ts$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8');
+      if (!text.includes('await reached(')) return undefined;
+      return { contents: text.replaceAll(FAILPOINT, ''), loader: 'ts' };
+    });
+  },
+};
+
 const started = performance.now();
 const result = await build({
   absWorkingDir: root,
@@ -76,7 +92,7 @@ const result = await build({
   minifyWhitespace: true,
   minifySyntax: true,
   metafile: true,
-  plugins: [englishOnly, withoutMediaTypes],
+  plugins: [englishOnly, withoutMediaTypes, ...(isTestBuild ? [] : [withoutFailpoints])],
   logLevel: 'warning',
   define: {
     CLUSTERFLUX_VERSION: JSON.stringify(version),

@@ -28,7 +28,16 @@ async function describeApi(): Promise<object> {
   const store = new MemoryStore({ clock });
   const registry = new Registry();
   const app = await buildApp({
-    services: createServices({ store, logger, clock, prefix: '/x', ttlMs: 15_000, history: 10 }),
+    services: createServices({
+      store,
+      logger,
+      clock,
+      prefix: '/x',
+      ttlMs: 15_000,
+      history: 10,
+      maxDrops: 5,
+      maxEvents: 1_000,
+    }),
     store,
     logger,
     metrics: new ManagerMetrics(registry, () => 0),
@@ -36,7 +45,17 @@ async function describeApi(): Promise<object> {
     build: buildInfo(),
     managerId: '',
     startedAt: new Date(0),
-    limits: { maxSnapshotBytes: 64 * 1024 * 1024, longPollMs: 300_000, maxWaiters: 0 },
+    // It answers nobody, so any will do.
+    limits: {
+      maxSnapshotBytes: 1,
+      maxJsonBytes: 1,
+      maxHeaderBytes: 16_384,
+      longPollMs: 1,
+      maxWaiters: 1,
+      maxConnections: 1,
+      requestTimeoutMs: 1_000,
+      maxAuthFailures: 1,
+    },
     stop: new AbortController().signal,
     isDraining: () => false,
   });

@@ -1,5 +1,6 @@
 // Runs suites one after the other and prints, as the very last line, `N passed, N failed` over all of them.
-// usage: run-tests.mjs [--minutes N] lint|unit|contract|integration…   (--minutes: again and again, until one fails)
+// usage: run-tests.mjs [--minutes N] [--only WORDS] lint|unit|contract|integration|fault…   (--minutes: again and again, until
+// one fails; --only: tests whose titles have these words)
 import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -7,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { figuresTable } from './fault-figures.mjs';
 
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -17,6 +19,8 @@ const SUITE_LIMIT_MS = {
   contract: 300_000,
   integration: 900_000,
   e2e: 300_000,
+  // With SOAK_SECONDS of its own on top.
+  fault: 900_000 + Number(process.env.SOAK_SECONDS ?? 0) * 1_000,
 };
 
 /** `make lint`: each command is one check. */
@@ -26,6 +30,7 @@ const LINT_CHECKS = [
   ['types', ['node_modules/.bin/tsc', '-p', '.']],
   ['docs/configuration.md', ['--import', 'tsx', 'tools/gen-config-docs.ts', '--check']],
   ['docs/openapi.json', ['--import', 'tsx', 'tools/gen-openapi.ts', '--check']],
+  ['licences and exact versions', ['tools/licences.mjs']],
 ];
 
 /** In the environment of everything that a suite starts, so that what outlives it can be found. */
@@ -42,7 +47,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 
-const { suites, untilMs } = readArguments();
+const { suites, untilMs, only } = readArguments();
 let total = { passes: 0, failures: 0 };
 const times = [];
 if (suites.some((suite) => suite !== 'lint')) console.log(`tested with ${await surroundings()}\n`);
@@ -83,19 +88,22 @@ async function tests(suite) {
   chmodSync(directory, 0o755);
   temporary = directory;
   const countsFile = join(directory, 'counts.json');
+  const figuresFile = process.env.FAULT_FIGURES ?? join(directory, 'figures.jsonl');
   const args = [
     'node_modules/mocha/bin/mocha.js',
     '--reporter',
     'tools/spec-and-count.mjs',
     `test/${suite}/**/*.test.ts`,
+    ...(only === undefined ? [] : ['--grep', only]),
   ];
   const code = await runNode(
     args,
-    { TMPDIR: directory, TEST_COUNTS_FILE: countsFile },
+    { TMPDIR: directory, TEST_COUNTS_FILE: countsFile, FAULT_FIGURES: figuresFile },
     SUITE_LIMIT_MS[suite],
   );
   killLeftovers();
   const counts = readCounts(countsFile);
+  if (existsSync(figuresFile)) console.log(figuresTable(figuresFile));
   rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
   if (counts === undefined) {
     console.log(`  the suite ended early, with exit code ${code}; what is above says why`);
@@ -196,10 +204,14 @@ function readArguments() {
   const args = process.argv.slice(2);
   const at = args.indexOf('--minutes');
   const minutes = at < 0 ? 0 : Number(args.splice(at, 2)[1]);
+  const onlyAt = args.indexOf('--only');
+  const only = onlyAt < 0 ? undefined : args.splice(onlyAt, 2)[1];
   const unknown = args.filter((suite) => !(suite in SUITE_LIMIT_MS));
   if (unknown.length > 0 || args.length === 0 || Number.isNaN(minutes)) {
-    console.error(`usage: run-tests.mjs [--minutes N] ${Object.keys(SUITE_LIMIT_MS).join('|')}…`);
+    console.error(
+      `usage: run-tests.mjs [--minutes N] [--only WORDS] ${Object.keys(SUITE_LIMIT_MS).join('|')}…`,
+    );
     process.exit(2);
   }
-  return { suites: args, untilMs: performance.now() + minutes * 60_000 };
+  return { suites: args, only, untilMs: performance.now() + minutes * 60_000 };
 }

@@ -1,13 +1,15 @@
-// What must not outlive the test run, however it ends: processes first, then the directories that they write into.
+// What must not outlive the test run, however it ends: processes first, then mounts and the directories that they write into.
 // One listener for all, because Node warns of more than ten, and because the order matters.
-import type { ChildProcess } from 'node:child_process';
+import { spawnSync, type ChildProcess } from 'node:child_process';
 import { rmSync } from 'node:fs';
 
 const children = new Set<ChildProcess>();
 const directories = new Set<string>();
+const mounts = new Set<string>();
 
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
+  for (const path of mounts) spawnSync('umount', ['-l', path]);
   for (const path of directories) removeNow(path);
 });
 
@@ -20,6 +22,14 @@ export function killAtExit(child: ChildProcess): void {
 /** Removes the directory when this process exits. */
 export function removeAtExit(path: string): void {
   directories.add(path);
+}
+
+/** Unmounts what is mounted there when this process exits. The function that comes back forgets that. */
+export function unmountAtExit(path: string): () => void {
+  mounts.add(path);
+  return () => {
+    mounts.delete(path);
+  };
 }
 
 /** It was removed already, or shall stay. */

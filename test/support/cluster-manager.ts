@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cleanEnvironment } from './command.js';
 import { freePort } from './free-port.js';
-import { Program, type Ended } from './program.js';
+import { Program, type Ended, type Environment } from './program.js';
 import { mergeConfig, renderToml, type ConfigTable } from './toml.js';
 
 export interface MemberPlace {
@@ -14,12 +14,15 @@ export interface MemberPlace {
   readonly dataDir: string;
   readonly launcher: string;
   readonly detached: boolean;
-  readonly config: ConfigTable;
+  /** Asked for at each start. */
+  readonly config: () => Promise<ConfigTable>;
 }
 
 export class ClusterManager {
   readonly name: string;
   readonly configFile: string;
+  /** Of the embedded store. */
+  readonly storeDir: string;
   private readonly program: Program;
   private port = 0;
 
@@ -27,6 +30,7 @@ export class ClusterManager {
     const { dir, launcher, detached } = place;
     this.name = `manager-${place.index + 1}`;
     this.configFile = join(dir, `${this.name}.toml`);
+    this.storeDir = join(place.dataDir, this.name);
     const readyFile = join(dir, `${this.name}.ready.json`);
     this.program = new Program({
       name: this.name,
@@ -49,17 +53,17 @@ export class ClusterManager {
     return this.program.pid;
   }
 
-  /** Again, on the same port and data, where it has been stopped. */
-  async start(): Promise<void> {
+  /** Again, on the same port and data, where it has been stopped; `env` is for this start only. */
+  async start(env: Environment = {}): Promise<void> {
     if (this.port === 0) this.port = await freePort();
-    const config = mergeConfig(this.place.config, {
+    const config = mergeConfig(await this.place.config(), {
       manager: {
         'bind-address': `127.0.0.1:${this.port}`,
-        'data-dir': join(this.place.dataDir, this.name),
+        'data-dir': this.storeDir,
       },
     });
     await writeFile(this.configFile, renderToml(config));
-    await this.program.start();
+    await this.program.start(env);
   }
 
   stop(): Promise<Ended | undefined> {

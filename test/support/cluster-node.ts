@@ -10,14 +10,14 @@ import type { MemberPlace } from './cluster-manager.js';
 import { cleanEnvironment, runCommand, type CommandResult } from './command.js';
 import { freePort } from './free-port.js';
 import { startInfluxd, type InfluxdOptions, type TestInfluxd } from './influxd.js';
-import { Program } from './program.js';
+import { Program, type Environment } from './program.js';
 import { mergeConfig, renderToml } from './toml.js';
 
 export interface NodePlace extends MemberPlace {
   readonly cluster: string;
   readonly influxd: InfluxdOptions;
   /** The managers, asked for at each start of the agent. */
-  readonly endpoints: () => readonly string[];
+  readonly endpoints: () => Promise<readonly string[]>;
 }
 
 const ASK_WITHIN_MS = 5_000;
@@ -65,16 +65,16 @@ export class ClusterNode {
     this.server = await startInfluxd({ ...this.place.influxd, dir });
   }
 
-  /** Resolves when it is ready: in step, or its ready timeout over. */
-  async startAgent(): Promise<void> {
+  /** Resolves when it is ready: in step, or its ready timeout over. `env` is for this start only. */
+  async startAgent(env: Environment = {}): Promise<void> {
     await this.writeConfig();
-    await this.agent.start();
+    await this.agent.start(env);
   }
 
   /** Starts it and waits for nothing: for an agent that can't get in step now. */
-  async launchAgent(): Promise<void> {
+  async launchAgent(env: Environment = {}): Promise<void> {
     await this.writeConfig();
-    await this.agent.launch();
+    await this.agent.launch(env);
   }
 
   async restartAgent(): Promise<void> {
@@ -110,19 +110,20 @@ export class ClusterNode {
   private async writeConfig(): Promise<void> {
     const { influxd, place } = this;
     if (this.port === 0) this.port = await freePort();
-    const config = mergeConfig(place.config, {
+    const own = await place.config();
+    const config = mergeConfig(own, {
       agent: {
         cluster: place.cluster,
-        endpoints: place.endpoints(),
+        endpoints: await place.endpoints(),
         'state-dir': this.stateDir,
         'bind-address': `127.0.0.1:${this.port}`,
-        ...place.config['agent'],
+        ...own['agent'],
       },
       influxdb: {
         url: influxd.url,
         'meta-dir': influxd.metaDir,
         'snapshot-address': influxd.snapshotAddress,
-        ...place.config['influxdb'],
+        ...own['influxdb'],
       },
     });
     await writeFile(this.configFile, renderToml(config));

@@ -23,6 +23,10 @@ export interface ClusterOptions {
   readonly store?: 'embedded' | 'etcd';
   /** The cluster's name; `test` where absent. */
   readonly name?: string;
+  /** 1 where absent. */
+  readonly etcdMembers?: 1 | 3;
+  /** Further flags for each of them: `--quota-backend-bytes=…`. */
+  readonly etcdFlags?: readonly string[];
   /** 2 s where absent, the shortest: what is dead is soon known to be. */
   readonly etcdTtl?: string;
   /** For every influxd. */
@@ -30,7 +34,12 @@ export interface ClusterOptions {
   /** Sections and keys of config.toml, for all programs. */
   readonly config?: ConfigTable;
   /** The managers that an agent is told of; all where absent. Nodes are counted from 0. */
-  readonly endpoints?: (node: number, managers: readonly string[]) => readonly string[];
+  readonly endpoints?: (
+    node: number,
+    managers: readonly string[],
+  ) => readonly string[] | Promise<readonly string[]>;
+  /** The endpoints of etcd that a manager is told of; all where absent. Managers are counted from 0. */
+  readonly etcdEndpoints?: (manager: number, etcd: Etcd) => Promise<readonly string[]>;
   /** Where logs and configuration files go, and stay; a temporary directory, removed by `stop`, where absent. */
   readonly dir?: string;
   /** Runs this launcher instead of a copy of the newest bundle. */
@@ -97,6 +106,10 @@ export class TestCluster {
     return join(this.dir, 'data');
   }
 
+  get hasEtcd(): boolean {
+    return this.etcdServer !== undefined;
+  }
+
   /** Throws where the store is embedded. */
   get etcd(): Etcd {
     if (this.etcdServer === undefined) throw new Error('this cluster has no etcd');
@@ -111,7 +124,10 @@ export class TestCluster {
     const numbers = Array.from({ length: nodes }, (_, index) => index);
     this.nodes.push(...numbers.map((index) => this.makeNode(index, {})));
     const startManagers = async () => {
-      if (store === 'etcd') this.etcdServer = await startEtcd();
+      if (store === 'etcd') {
+        const { etcdMembers: members = 1, etcdFlags: flags = [] } = this.options;
+        this.etcdServer = await startEtcd({ members, flags });
+      }
       await allDone(Array.from({ length: managers }, () => this.addManager()));
     };
     await allDone([startManagers(), ...this.nodes.map((node) => node.startInfluxd())]);
@@ -121,13 +137,10 @@ export class TestCluster {
   /** One more manager, over etcd. */
   async addManager(): Promise<ClusterManager> {
     const index = this.managers.length;
-    const { store = 'embedded' } = this.options;
     const manager = new ClusterManager({
       ...this.common(),
       index,
-      config: this.config(
-        store === 'etcd' ? { etcd: { endpoints: this.etcd.endpoints }, manager: { store } } : {},
-      ),
+      config: () => this.managerConfig(index),
     });
     this.managers.push(manager);
     await manager.start();
@@ -199,9 +212,16 @@ export class TestCluster {
         ...options.influxd,
         config: mergeConfig(influxd?.config, options.influxd?.config),
       },
-      config: this.config(options.config),
-      endpoints: () => options.endpoints ?? endpoints?.(index, urls()) ?? urls(),
+      config: async () => this.config(options.config),
+      endpoints: async () => options.endpoints ?? endpoints?.(index, urls()) ?? urls(),
     });
+  }
+
+  private async managerConfig(index: number): Promise<ConfigTable> {
+    const { store = 'embedded', etcdEndpoints } = this.options;
+    if (store === 'embedded') return this.config();
+    const endpoints = (await etcdEndpoints?.(index, this.etcd)) ?? this.etcd.endpoints;
+    return this.config({ etcd: { endpoints }, manager: { store } });
   }
 
   private common() {

@@ -16,6 +16,8 @@ export interface EtcdOptions {
   readonly members?: 1 | 3;
   /** Kept after `stop`; a temporary directory, removed by `stop`, where absent. */
   readonly dataDir?: string;
+  /** Further flags: `--quota-backend-bytes=…`. */
+  readonly flags?: readonly string[];
 }
 
 /** A running etcd. Where a method takes a member's index, all members are meant without it. */
@@ -27,6 +29,8 @@ export interface Etcd {
   /** The process of each member; undefined while it does not run. */
   readonly pids: readonly (number | undefined)[];
   readonly version: string;
+  /** The directory of each member's data; to be copied and swapped only while the member does not run. */
+  readonly dataDirs: readonly string[];
   /** Ends it and removes its data. */
   stop(): Promise<void>;
   kill9(member?: number): Promise<void>;
@@ -48,7 +52,7 @@ export async function startEtcd(options: EtcdOptions = {}): Promise<Etcd> {
   const temporary = await temporaryDirectory('etcd');
   const directory = options.dataDir ?? temporary.path;
   for (let attempt = 1; ; attempt++) {
-    const members = await planMembers(options.members ?? 1, directory, temporary.path);
+    const members = await planMembers(options, directory, temporary.path);
     try {
       await startAll(program, members);
       return handleOf(program, members, version, () => temporary.remove());
@@ -84,6 +88,7 @@ class Member {
   constructor(
     readonly clientPort: number,
     readonly logFile: string,
+    readonly dataDir: string,
     private readonly flags: readonly string[],
   ) {}
 
@@ -145,7 +150,11 @@ class Member {
   }
 }
 
-async function planMembers(count: number, directory: string, logs: string): Promise<Member[]> {
+async function planMembers(
+  { members: count = 1, flags = [] }: EtcdOptions,
+  directory: string,
+  logs: string,
+): Promise<Member[]> {
   const names = Array.from({ length: count }, (_, i) => `m${i}`);
   const ports = await Promise.all(
     names.map(async () => ({ client: await freePort(), peer: await freePort() })),
@@ -154,8 +163,9 @@ async function planMembers(count: number, directory: string, logs: string): Prom
   return names.map((name, i) => {
     const client = urlOf(ports[i]?.client);
     const peer = urlOf(ports[i]?.peer);
-    return new Member(ports[i]?.client ?? 0, join(logs, `${name}.log`), [
-      ...['--name', name, '--data-dir', join(directory, name)],
+    const dataDir = join(directory, name);
+    return new Member(ports[i]?.client ?? 0, join(logs, `${name}.log`), dataDir, [
+      ...['--name', name, '--data-dir', dataDir, ...flags],
       ...['--listen-client-urls', client, '--advertise-client-urls', client],
       ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
       ...['--initial-cluster', cluster, '--initial-cluster-token', names.join('-')],
@@ -198,6 +208,7 @@ function handleOf(
       return members.map((member) => member.pid);
     },
     version,
+    dataDirs: members.map((member) => member.dataDir),
     kill9,
     stop: async () => {
       // etcd survives a kill, and a member that ends politely first waits for others.

@@ -2,12 +2,14 @@
 import type { AddressInfo } from 'node:net';
 import { Registry } from 'prom-client';
 import { buildApp, type App } from '../../manager/http/app.js';
+import type { Limits } from '../../manager/http/deps.js';
 import { ManagerMetrics } from '../../manager/metrics.js';
 import { createServices, type Services } from '../../manager/services.js';
 import { MemoryStore } from '../../manager/store/memory/memory-store.js';
 import type { Store } from '../../manager/store/port.js';
 import { systemClock, type Clock } from '../../shared/lifecycle/clock.js';
 import { silentLogger, type Logger } from '../../shared/log/logger.js';
+import { parseTokens } from '../../shared/security/tokens.js';
 
 export interface TestManagerOptions {
   /** A fresh one in memory where absent; closed with the manager only then. */
@@ -19,7 +21,12 @@ export interface TestManagerOptions {
   readonly longPollMs?: number;
   readonly maxWaiters?: number;
   readonly maxSnapshotBytes?: number;
+  readonly limits?: Partial<Limits>;
+  /** A token file's text; nobody is asked for a token where absent. */
+  readonly tokens?: string;
   readonly history?: number;
+  readonly maxDrops?: number;
+  readonly maxEvents?: number;
   /** Listen on a free port of loopback; else only `app.inject` works. */
   readonly listen?: boolean;
 }
@@ -41,7 +48,10 @@ export async function startTestManager(options: TestManagerOptions = {}): Promis
   const store = options.store ?? new MemoryStore({ clock });
   const logger = options.logger ?? silentLogger();
   const registry = new Registry();
-  const metrics = new ManagerMetrics(registry, () => services.views.waiting);
+  const metrics = new ManagerMetrics(
+    registry,
+    () => services.views.waiting + services.events.following,
+  );
   const services: Services = createServices({
     store,
     logger,
@@ -49,7 +59,10 @@ export async function startTestManager(options: TestManagerOptions = {}): Promis
     prefix: options.prefix ?? '/clusterflux',
     ttlMs: options.ttlMs ?? 15_000,
     history: options.history ?? 10,
+    maxDrops: options.maxDrops ?? 5,
+    maxEvents: options.maxEvents ?? 1_000,
   });
+  const tokens = options.tokens === undefined ? undefined : parseTokens(options.tokens, 'tokens');
   const stop = new AbortController();
   let isDraining = false;
   const app = await buildApp({
@@ -65,7 +78,14 @@ export async function startTestManager(options: TestManagerOptions = {}): Promis
       maxSnapshotBytes: options.maxSnapshotBytes ?? 1024 * 1024,
       longPollMs: options.longPollMs ?? 300_000,
       maxWaiters: options.maxWaiters ?? 1_000,
+      maxJsonBytes: 1024 * 1024,
+      maxHeaderBytes: 16 * 1024,
+      maxConnections: 1_000,
+      requestTimeoutMs: 60_000,
+      maxAuthFailures: 20,
+      ...options.limits,
     },
+    ...(tokens === undefined ? {} : { tokens: () => tokens }),
     stop: stop.signal,
     isDraining: () => isDraining,
   });
@@ -80,9 +100,12 @@ export async function startTestManager(options: TestManagerOptions = {}): Promis
     drain() {
       isDraining = true;
       services.views.endWaits();
+      services.events.endFollowing();
     },
     async close() {
       services.views.close();
+      services.liveness.close();
+      await services.events.close(200);
       stop.abort();
       await app.close();
       if (options.store === undefined) await store.close();

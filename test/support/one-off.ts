@@ -72,6 +72,7 @@ export async function command(
       options: {
         config: undefined,
         manager: undefined,
+        tokenFile: undefined,
         timeoutMs: 1_000,
         output: 'table',
         debug: false,

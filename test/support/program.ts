@@ -21,6 +21,9 @@ export interface ProgramOptions {
   readonly detached?: boolean;
 }
 
+/** Further variables of one start: failpoints, for one. */
+export type Environment = Readonly<Record<string, string>>;
+
 /** How a process ended. */
 export interface Ended {
   readonly code: number | null;
@@ -56,8 +59,8 @@ export class Program {
   }
 
   /** Starts it and resolves to what its ready file says. Rejects with the end of its log where it exits instead. */
-  async start(): Promise<Record<string, unknown>> {
-    await this.launch();
+  async start(env: Environment = {}): Promise<Record<string, unknown>> {
+    await this.launch(env);
     const { readyFile, name } = this.options;
     const ready = await eventually(
       async () => {
@@ -74,12 +77,13 @@ export class Program {
   }
 
   /** Starts it and waits for nothing. */
-  async launch(): Promise<void> {
-    const { launcher, args, env, cwd, readyFile, logFile, detached = false } = this.options;
+  async launch(more: Environment = {}): Promise<void> {
+    const { launcher, args, cwd, readyFile, logFile, detached = false } = this.options;
     if (this.isRunning) throw new Error(`${this.name} runs already`);
     // One that a kill left would pass for the new process's.
     await rm(readyFile, { force: true });
     const log = openSync(logFile, 'a');
+    const env = { ...this.options.env, ...more };
     const stdio: ('ignore' | number)[] = ['ignore', log, log];
     this.child = spawn(process.execPath, [launcher, ...args()], { stdio, env, cwd, detached });
     closeSync(log);

@@ -12,5 +12,7 @@ export function servicesOver(store: Store): Services {
     prefix: '/clusterflux',
     ttlMs: 15_000,
     history: 10,
+    maxDrops: 5,
+    maxEvents: 1_000,
   });
 }

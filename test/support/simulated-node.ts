@@ -8,11 +8,12 @@ import type { InfluxControl } from '../../agent/influxd/port.js';
 import type { BaseRecord } from '../../agent/sync/base.js';
 import type { BaseStore } from '../../agent/sync/base-store.js';
 import { MemoryBaseStore } from '../../agent/sync/base-store.js';
-import type { TickMode, TickReport } from '../../agent/sync/port.js';
+import type { SyncEvent, TickMode, TickReport } from '../../agent/sync/port.js';
 import { LIVE_MODE } from '../../agent/sync/port.js';
 import { SyncReconciler } from '../../agent/sync/reconciler.js';
 import type { ReconcilerDeps } from '../../agent/sync/reconciler.js';
 import { RemoteView } from '../../agent/sync/remote-view.js';
+import type { ApprovalOrder } from '../../shared/api/orders.js';
 import type { ManagerApi, WriteRequest } from '../../agent/manager-api/port.js';
 import { silentLogger } from '../../shared/log/logger.js';
 import type { ObjectKey, SchemaObject } from '../../shared/meta/model.js';
@@ -93,6 +94,9 @@ export class SimulatedNode {
   store = new MemoryBaseStore();
   remoteView!: RemoteView;
   reconciler!: SyncReconciler;
+  /** What a person decided, as the managers would bring it. */
+  approval: ApprovalOrder | undefined;
+  readonly events: SyncEvent[] = [];
   /** Called before each of the agent's steps, by the name of the port's method: users act here in the middle of a tick. */
   beforeStep: ((name: string) => void) | undefined;
   private stepsLeft = Number.POSITIVE_INFINITY;
@@ -112,7 +116,7 @@ export class SimulatedNode {
   startAgent(settings: Settings = {}): void {
     this.stepsLeft = Number.POSITIVE_INFINITY;
     const api = this.dying<ManagerApi>(this.api, ['write', 'writeOutcome', 'read', 'marks']);
-    this.remoteView = new RemoteView(api, CLUSTER);
+    this.remoteView = new RemoteView(api, CLUSTER, () => this.store.state.tag);
     this.reconciler = new SyncReconciler({
       cluster: CLUSTER,
       store: this.dyingStore(),
@@ -122,10 +126,13 @@ export class SimulatedNode {
       nodeId: () => this.id,
       logger: silentLogger(),
       nowMs: () => this.cluster.nowMs,
+      approval: () => this.approval,
+      onEvent: (event) => this.events.push(event),
       settings: {
         join: 'merge',
         isShared: () => true,
         ownUser: undefined,
+        maxDrops: Number.POSITIVE_INFINITY, // the guard has tests of its own
         ...this.options.settings,
         ...settings,
       },

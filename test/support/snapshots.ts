@@ -1,7 +1,7 @@
 // Snapshots for tests: bytes of a meta.Data message with a few databases, as an agent pushes them.
-import { encodeSnapshot } from '../../shared/meta/codec.js';
+import { decodeSnapshot, encodeSnapshot } from '../../shared/meta/codec.js';
 import { schemaOf, type SchemaObject } from '../../shared/meta/model.js';
-import { emptyData, writeSchema } from '../../shared/meta/snapshot.js';
+import { emptyData, readSchema, writeSchema } from '../../shared/meta/snapshot.js';
 
 const HOUR_NS = 3_600_000_000_000n;
 
@@ -42,4 +42,11 @@ export function snapshotNamingNode(id: number): Buffer {
   const data = emptyData();
   data.MaxNodeID = BigInt(id);
   return Buffer.from(encodeSnapshot(data));
+}
+
+/** The same snapshot with one more database, and its default policy. */
+export function withDatabase(snapshot: Uint8Array, name: string): Buffer {
+  const data = decodeSnapshot(snapshot);
+  const more = schemaOf([database(name), policy(name, 'autogen')]);
+  return Buffer.from(encodeSnapshot(writeSchema(data, new Map([...readSchema(data), ...more]))));
 }

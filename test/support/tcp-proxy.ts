@@ -39,7 +39,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
     keep(client);
     if (weather.isCut) {
       client.once('error', () => undefined); // its end is what was asked for
-      client.resetAndDestroy();
+      breakOff(client);
       return;
     }
     const target = connect(targetPort, '127.0.0.1');
@@ -55,7 +55,7 @@ export async function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   if (address === null || typeof address === 'string') throw new Error('the proxy has no TCP port');
 
   const breakAll = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) breakOff(socket);
   };
   return {
     port: address.port,
@@ -96,6 +96,12 @@ function forward(from: Socket, to: Socket, weather: () => Weather, isReply: bool
     }, delayMs);
   });
   // An end or an error on one side is one on the other; nobody here needs its reason.
-  from.on('error', () => to.resetAndDestroy());
+  from.on('error', () => breakOff(to));
   from.on('close', () => to.destroy());
+}
+
+/** By a reset; where its own end is already on its way, Node's reset fails and leaves the socket open for ever. */
+function breakOff(socket: Socket): void {
+  if (socket.writableEnded || socket.readableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

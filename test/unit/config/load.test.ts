@@ -176,8 +176,8 @@ describe('loadConfig', () => {
   });
 
   it('warns of a key that is set and does nothing yet', () => {
-    expect(load({ toml: '[guard]\nmax-drops = 3' }).warnings[0]).to.match(
-      /^guard\.max-drops .* no effect in this release/,
+    expect(load({ toml: '[placement]\ninitial-nodes = 3' }).warnings[0]).to.match(
+      /^placement\.initial-nodes .* no effect in this release/,
     );
   });
 

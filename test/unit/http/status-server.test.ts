@@ -112,6 +112,57 @@ describe('the status server', () => {
     expect((error as Error).message).to.include('does not have that address');
   });
 
+  it('cuts who is slow with the head of a request, or sends too long a one', async () => {
+    await server.close();
+    server = createStatusServer({
+      address: { host: '127.0.0.1', port: 0 },
+      key: 'agent.bind-address',
+      registry: createRegistry({ version: '1', commit: 'c', service: 'agent' }),
+      logger,
+      readiness: () => readiness,
+      status: () => ({}),
+      headWithinMs: 50,
+    });
+    address = await server.listen();
+    const said = (text: string) =>
+      new Promise<string>((resolve) => {
+        let answer = '';
+        const socket = connect(address.port, '127.0.0.1', () => socket.write(text));
+        socket.on('data', (chunk) => (answer += chunk.toString()));
+        socket.on('error', () => undefined);
+        socket.on('close', () => {
+          resolve(answer);
+        });
+      });
+    const head = 'GET /livez HTTP/1.1\r\nhost: a\r\n';
+    const [slow, long] = await Promise.all([
+      said(head),
+      said(`${head}x: ${'y'.repeat(20_000)}\r\n`),
+    ]);
+    expect(slow).to.match(/^HTTP\/1\.1 408/);
+    expect(long).to.match(/^HTTP\/1\.1 431/);
+    expect((await get('/livez')).status).to.equal(200);
+  });
+
+  it('gives the status, and the reason of readiness, to whom it trusts alone', async () => {
+    await server.close();
+    server = createStatusServer({
+      address: { host: '127.0.0.1', port: 0 },
+      key: 'agent.bind-address',
+      registry: createRegistry({ version: '1', commit: 'c', service: 'agent' }),
+      logger,
+      readiness: () => readiness,
+      status: () => ({ node: 7 }),
+      isTrusted: ({ headers }) => headers['x-friend'] === 'yes',
+    });
+    address = await server.listen();
+    expect((await get('/status')).status).to.equal(403);
+    expect(await (await get('/readyz')).json()).to.deep.equal({ ready: false });
+    const friend = { headers: { 'x-friend': 'yes' } };
+    expect(await (await get('/status', friend)).json()).to.deep.equal({ node: 7 });
+    expect(await (await get('/readyz', friend)).json()).to.have.keys('ready', 'detail');
+  });
+
   it('closes at once, whatever connections are open', async () => {
     const socket = connect(address.port, '127.0.0.1');
     const closed = new Promise((resolve) => socket.once('close', resolve));

@@ -1,0 +1,40 @@
+// Another member of etcd becomes its leader: because a person moves the lead, and because the leader dies.
+import { expect } from 'chai';
+import { eventually } from '../support/eventually.js';
+import { leaderOf, moveLeader } from '../support/fault/etcd-care.js';
+import { useFaultCluster } from '../support/fault/fault-suite.js';
+
+describe('the leader of etcd changes', function () {
+  this.timeout(90_000);
+  const faults = useFaultCluster();
+
+  it('again and again by hand, and nothing is lost or done twice', async () => {
+    const { cluster, workload } = faults();
+    await faults().during(
+      async () => {
+        for (let round = 0; round < 4; round += 1) {
+          const leader = await moveLeader(cluster.etcd);
+          await eventually(async () => (await leaderOf(cluster.etcd)) === leader, {
+            what: 'the lead to move',
+          });
+          await workload.untilMore(5);
+        }
+      },
+      { fault: 'etcd leader moved' },
+    );
+  });
+
+  it('because it is killed, and the managers find the next one', async () => {
+    const { cluster, workload } = faults();
+    await faults().during(
+      async () => {
+        const leader = await leaderOf(cluster.etcd);
+        await cluster.etcd.kill9(leader);
+        await workload.untilMore(10);
+        await cluster.etcd.restart(leader);
+        expect(await leaderOf(cluster.etcd)).to.not.equal(leader);
+      },
+      { fault: 'etcd leader killed' },
+    );
+  });
+});
