@@ -9,7 +9,7 @@ import type { RestartOutcome, RestartProcedure } from './procedure.js';
 import { offlineItems } from './procedure.js';
 
 export interface RestartKeeperDeps {
-  readonly procedure: Pick<RestartProcedure, 'run' | 'recover'>;
+  readonly procedure: Pick<RestartProcedure, 'run' | 'recover' | 'isInterrupted'>;
   /** Undefined where `influxdb.restart` is off: nothing is restarted by itself. */
   readonly influxd: InfluxdSwitch | undefined;
   /** `influxdb.restart-interval`. */
@@ -86,7 +86,7 @@ export class RestartKeeper {
 
   private async runForever(signal: AbortSignal): Promise<void> {
     const { procedure, influxd, clock } = this.deps;
-    if (influxd === undefined) return;
+    if (influxd === undefined) return this.sayInterrupted();
     try {
       await procedure.recover(influxd, signal);
       while (!signal.aborted) {
@@ -100,6 +100,15 @@ export class RestartKeeper {
     } catch (error) {
       if (!isAbort(error) || !signal.aborted) throw error;
     }
+  }
+
+  /** Restarts were switched off in the middle of one: only a person knows how this influxd is started. */
+  private async sayInterrupted(): Promise<void> {
+    if (!(await this.deps.procedure.isInterrupted())) return;
+    this.deps.logger.error('influxd was stopped for a restart that did not end', {
+      reason: 'influxdb.restart is off now',
+      remedy: 'start influxd where it does not run, then run `clusterflux agent apply --restart`',
+    });
   }
 
   /** Something is wanted, and has been the same for a while. */

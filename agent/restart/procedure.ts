@@ -85,6 +85,11 @@ export class RestartProcedure {
     return next;
   }
 
+  /** A restart was begun by an agent that has died since, and nobody has ended it. */
+  isInterrupted(): Promise<boolean> {
+    return this.deps.note.isThere();
+  }
+
   /** After a crash: starts the influxd that an earlier run left stopped. True where there was something to do. */
   async recover(influxd: InfluxdSwitch, signal: AbortSignal): Promise<boolean> {
     if (!(await this.deps.note.isThere())) return false;

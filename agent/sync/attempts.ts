@@ -29,7 +29,9 @@ export class Attempts {
   whyNotNow(key: ObjectKey, what: string): string | undefined {
     const attempt = this.failed.get(key);
     if (attempt === undefined || attempt.what !== what) return undefined;
-    return this.nowMs() < attempt.nextMs ? attempt.reason : undefined;
+    const leftMs = attempt.nextMs - this.nowMs();
+    // A wait longer than the longest pause can only come of a clock that was set back.
+    return leftMs > 0 && leftMs <= LONGEST_PAUSE_MS ? attempt.reason : undefined;
   }
 
   succeed(key: ObjectKey): void {

@@ -59,15 +59,11 @@ async function lagging(faults: FaultCluster, how: 'cut' | 'paused'): Promise<voi
   await compactAll(cluster.etcd);
   for (const line of faults.linesOfManager(which)) line.heal();
   manager.resume();
-  const version = await newest(faults);
+  const other = cluster.managers.find((each) => each !== manager)!;
+  const { version } = await other.get<{ version: number }>(`/clusters/${cluster.name}`);
   // Twice, because the first answer may be news that it had missed, and the second comes by the watch alone.
   const next = await waitBeyond(manager.url, version);
   await waitBeyond(manager.url, next);
-}
-
-async function newest({ cluster }: FaultCluster): Promise<number> {
-  const [first] = cluster.managers;
-  return (await first!.get<{ version: number }>(`/clusters/${cluster.name}`)).version;
 }
 
 /** As an agent waits for news at this manager. Rejects where none comes, though versions are made all the while. */
@@ -77,9 +73,10 @@ async function waitBeyond(url: string, version: number): Promise<number> {
     async () => {
       const answer = await fetch(read, { signal: AbortSignal.timeout(15_000) });
       await answer.arrayBuffer();
-      // 503 until the manager has found etcd again.
       const now = Number(answer.headers.get('x-clusterflux-version'));
-      return answer.status === 200 && now > version ? now : undefined;
+      // 503 until the manager has found etcd again, 204 where nothing was new.
+      if (answer.status !== 200 || now <= version) throw new Error(`${answer.status} at ${now}`);
+      return now;
     },
     { withinMs: 25_000, what: `a version after ${version}` },
   );

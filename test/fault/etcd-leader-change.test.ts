@@ -1,7 +1,7 @@
 // Another member of etcd becomes its leader: because a person moves the lead, and because the leader dies.
 import { expect } from 'chai';
-import { eventually } from '../support/eventually.js';
-import { leaderOf, moveLeader } from '../support/fault/etcd-care.js';
+import { leaderOf } from '../support/fault/etcd-care.js';
+import { moveEtcdLeader } from '../support/fault/faults.js';
 import { useFaultCluster } from '../support/fault/fault-suite.js';
 
 describe('the leader of etcd changes', function () {
@@ -9,19 +9,7 @@ describe('the leader of etcd changes', function () {
   const faults = useFaultCluster();
 
   it('again and again by hand, and nothing is lost or done twice', async () => {
-    const { cluster, workload } = faults();
-    await faults().during(
-      async () => {
-        for (let round = 0; round < 4; round += 1) {
-          const leader = await moveLeader(cluster.etcd);
-          await eventually(async () => (await leaderOf(cluster.etcd)) === leader, {
-            what: 'the lead to move',
-          });
-          await workload.untilMore(5);
-        }
-      },
-      { fault: 'etcd leader moved' },
-    );
+    await faults().suffers(moveEtcdLeader, { times: 4 });
   });
 
   it('because it is killed, and the managers find the next one', async () => {

@@ -2,7 +2,8 @@
 // memory, and the points that must still be there.
 import type { TestCluster } from '../cluster.js';
 import { rawKeys } from './etcd-keys.js';
-import type { Evidence, PointEvidence } from './judge.js';
+import type { ClusterNode } from '../cluster-node.js';
+import type { Evidence, NodeEvidence, PointEvidence } from './judge.js';
 import { gaps, sameLine, type VersionLine } from './version-line.js';
 import type { Workload } from './workload.js';
 
@@ -22,9 +23,7 @@ export async function collect(
   const manager = cluster.managers.find(({ pid }) => pid !== undefined);
   if (manager === undefined) throw new Error('no manager runs');
   await readLine(manager.url, cluster.name, line);
-  const nodes = await Promise.all(
-    cluster.nodes.map(async (node) => ({ name: node.name, schema: await node.schema() })),
-  );
+  const nodes = await Promise.all(cluster.nodes.map(lookAt));
   const written = workload.units.flatMap((unit) =>
     [...unit.points].map(([node, point]) => ({ unit, node, point })),
   );
@@ -33,6 +32,13 @@ export async function collect(
   );
   const { units, asked, surprises } = workload;
   return { units, asked, surprises, line, nodes, points };
+}
+
+/** The agent is asked first: what it says must still hold of what its influxd has afterwards. */
+async function lookAt(node: ClusterNode): Promise<NodeEvidence> {
+  const { 'in-step': isInStep, version } = await node.status();
+  const inStepWith = isInStep ? version : undefined;
+  return { name: node.name, inStepWith, schema: await node.schema() };
 }
 
 /** What the managers list and what etcd holds must be one line without gaps, with the pointer at its end. */

@@ -1,7 +1,9 @@
 // The faults that can happen to any cluster at any time, each with its end: when the function resolves, everything runs and is
 // connected again. What they hit, and when, is drawn from the cluster's random choices.
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../eventually.js';
 import type { TcpProxy } from '../tcp-proxy.js';
+import { compactAll, leaderOf, moveLeader } from './etcd-care.js';
 import type { FaultCluster } from './fault-cluster.js';
 
 export interface Fault {
@@ -118,6 +120,34 @@ export const pauseEtcdMember: Fault = {
   },
 };
 
+export const moveEtcdLeader: Fault = {
+  name: 'etcd leader moved',
+  run: async ({ cluster: { etcd }, workload }) => {
+    const leader = await moveLeader(etcd);
+    await eventually(async () => (await leaderOf(etcd)) === leader, { what: 'the lead to move' });
+    await workload.untilMore(5);
+  },
+};
+
+export const loseEtcdQuorum: Fault = {
+  name: 'etcd without quorum',
+  run: async ({ cluster: { etcd }, random }) => {
+    const stays = random.below(etcd.ports.length);
+    const gone = etcd.ports.map((_, member) => member).filter((member) => member !== stays);
+    await Promise.all(gone.map((member) => etcd.kill9(member)));
+    await delay(LONGER_THAN_TTL_MS);
+    await Promise.all(gone.map((member) => etcd.restart(member)));
+  },
+};
+
+export const compactEtcd: Fault = {
+  name: 'etcd compacted',
+  run: async ({ cluster: { etcd }, workload }) => {
+    await workload.untilMore(3);
+    await compactAll(etcd);
+  },
+};
+
 export const cutAgentFromManager: Fault = {
   name: 'agent cut from one manager',
   run: async (faults) => {
@@ -199,6 +229,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     killNode,
   ],
   ...[pauseAgent, pauseManager, pauseInfluxd, pauseEtcdMember],
+  ...[moveEtcdLeader, loseEtcdQuorum, compactEtcd],
 ];
 
 /** What happens to lines; no two of these at once, because each heals what it broke. */

@@ -11,8 +11,15 @@ export interface Evidence {
   readonly surprises: readonly string[];
   readonly line: VersionLine;
   /** What each influxd has in memory, in the order of the writers. */
-  readonly nodes: readonly { readonly name: string; readonly schema: Schema }[];
+  readonly nodes: readonly NodeEvidence[];
   readonly points: readonly PointEvidence[];
+}
+
+export interface NodeEvidence {
+  readonly name: string;
+  readonly schema: Schema;
+  /** The version with which its agent says that it is in step; undefined where it says that it is not. */
+  readonly inStepWith: number | undefined;
 }
 
 /** A point that must be there, and what a query at the influxd of its node found (undefined: nothing). */
@@ -36,7 +43,7 @@ export function judgeState(evidence: Evidence): readonly string[] {
     keys: keysByUnit(place.schema),
   }));
   return [
-    ...nodes.flatMap((node) => differences(line.schema, node)),
+    ...nodes.flatMap((node) => [...judgeStep(node, line), ...differences(line.schema, node)]),
     ...units.flatMap((unit) => judgeUnit(unit, places)),
   ];
 }
@@ -87,7 +94,13 @@ function judgePoint({ unit, node, point, found }: PointEvidence): string[] {
   ];
 }
 
-function differences(cluster: Schema, node: Evidence['nodes'][number]): string[] {
+/** Names can be equal by chance, while an object that was dropped and made again is yet to be replaced. */
+function judgeStep({ name, inStepWith }: NodeEvidence, { version }: VersionLine): string[] {
+  if (inStepWith === version) return [];
+  return [`${name} is not in step with version ${version} (says: ${inStepWith ?? 'not in step'})`];
+}
+
+function differences(cluster: Schema, node: NodeEvidence): string[] {
   const keys = new Set([...cluster.keys(), ...node.schema.keys()]);
   return [...keys].flatMap((key) => {
     const [there, here] = [textOf(cluster, key), textOf(node.schema, key)];

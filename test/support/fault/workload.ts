@@ -111,7 +111,7 @@ export class Workload {
 
   private async writeUntilStopped(writer: number, random: Random): Promise<void> {
     const { signal } = this.stopping;
-    while (!signal.aborted) {
+    for (;;) {
       // Being stopped is the only reason for which the pause may end early.
       await delay(random.below(LONGEST_PAUSE_MS), undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;

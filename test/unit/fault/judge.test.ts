@@ -44,6 +44,7 @@ interface Story {
   readonly nodes?: readonly (readonly SchemaObject[])[];
   readonly dropped?: readonly ObjectKey[];
   readonly found?: number;
+  readonly inStepWith?: number;
 }
 
 /** Two nodes, one database of the first writer that was made once and has all that it was given, where not told otherwise. */
@@ -59,6 +60,7 @@ function evidenceOf(story: Story): Evidence {
     line: story.line ?? lineOf(...(story.versions ?? [[OTHERS], EVERYTHING])),
     nodes: (story.nodes ?? [EVERYTHING, EVERYTHING]).map((objects, index) => ({
       name: `node-${index + 1}`,
+      inStepWith: story.inStepWith ?? story.line?.version ?? story.versions?.length ?? 2,
       schema: schemaOf(objects),
     })),
     points: [...unit.points].map(([node, point]) => ({ unit, node, point, found: story.found })),
@@ -99,6 +101,11 @@ describe('the checker', () => {
       expect(complaints.join('\n')).to.match(/on node-2/);
     });
   }
+
+  it('finds an agent that is in step with an older version only', () => {
+    const complaints = judge(evidenceOf({ inStepWith: 1 }));
+    expect(complaints.join()).to.match(/node-1 is not in step with version 2 \(says: 1\)/);
+  });
 
   it('finds a difference in what several writers change', () => {
     const complaints = judge(

@@ -4,7 +4,7 @@ import { RestartKeeper } from '../../../../agent/restart/keeper.js';
 import type { RestartOutcome } from '../../../../agent/restart/procedure.js';
 import type { PendingItem, TickReport } from '../../../../agent/sync/port.js';
 import { fakeClock, type FakeClock } from '../../../../shared/lifecycle/clock.js';
-import { silentLogger } from '../../../../shared/log/logger.js';
+import { memoryLogger, silentLogger } from '../../../../shared/log/logger.js';
 import { keyOf } from '../../../../shared/meta/model.js';
 
 const INFLUXD: InfluxdSwitch = {
@@ -42,6 +42,7 @@ describe('the keeper of restarts', () => {
           return outcome;
         },
         recover: async () => (recovered += 1) > 0,
+        isInterrupted: async () => false,
       },
       influxd,
       intervalMs: 60_000,
@@ -146,17 +147,23 @@ describe('the keeper of restarts', () => {
     expect(runsAtMs).to.have.length(2);
   });
 
-  it('restarts nothing where that is off, and says what to do', async () => {
+  it('restarts nothing where that is off, and says what to do, also where one was cut short', async () => {
     running = Promise.resolve();
+    const logger = memoryLogger();
     const made = new RestartKeeper({
-      procedure: { run: () => expect.fail('ran'), recover: () => expect.fail('recovered') },
+      procedure: {
+        run: () => expect.fail('ran'),
+        recover: () => expect.fail('recovered'),
+        isInterrupted: async () => true,
+      },
       influxd: undefined,
       intervalMs: 1_000,
       clock,
-      logger: silentLogger(),
+      logger,
       onNews: () => undefined,
     });
     await made.start(stop.signal);
+    expect(logger.lines.at(-1)?.message).to.match(/stopped for a restart that did not end/);
     const [item] = made.explained(reportOf('a')).pending;
     expect(item?.remedy).to.contain('clusterflux agent apply --restart');
   });

@@ -146,7 +146,7 @@ describe('the status of an agent', () => {
       sentence: 'in step at version 4',
       'in-step': true,
       pending: [{ object: 'database d', reason: 'r', remedy: 'm' }],
-      held: [{ id: 'i', object: 'database d', why: 'w', command: 'c' }],
+      held: [{ id: 'i', object: 'database d', kind: 'join', why: 'w', command: 'c' }],
       hints: [],
       influxd: { answers: false, version: null },
     });
