@@ -12,17 +12,16 @@ import { encodeSnapshot } from '../shared/meta/codec.js';
 import { openMetaBackups } from './influxd/meta-backups.js';
 import { Availability } from './manager-api/availability.js';
 import { createHttpClusterLocks } from './manager-api/cluster-locks.js';
-import { createHttpManagerApi } from './manager-api/http-manager-api.js';
 import { createHttpMembershipApi } from './manager-api/http-membership-api.js';
 import { EventReporter } from './events/event-reporter.js';
 import { createHttpEventsApi } from './manager-api/http-events-api.js';
+import { makeReconciler } from './make-reconciler.js';
 import { GatedReconciler } from './membership/gated-reconciler.js';
 import { Membership } from './membership/membership.js';
 import { OrderBook } from './membership/orders.js';
 import type { OpenPorts } from './open-ports.js';
 import { RestartKeeper } from './restart/keeper.js';
 import { describeRestart, restartWriterOf, Restarts } from './restart/restarts.js';
-import { sharedDatabases } from './shared-databases.js';
 import { BackupKeeper } from './state/backup-keeper.js';
 import { SOCKET_FILE } from './state/state-directory.js';
 import { AgentStatus } from './status/agent-status.js';
@@ -30,10 +29,7 @@ import { ControlServer } from './status/control-server.js';
 import { InfluxdProbe } from './status/influxd-probe.js';
 import { createAgentMetrics } from './status/metrics.js';
 import { syncOnce } from './status/sync-once.js';
-import { OfflineApplier } from './sync/apply-offline.js';
 import { SyncLoop } from './sync/loop.js';
-import { SyncReconciler } from './sync/reconciler.js';
-import { RemoteView } from './sync/remote-view.js';
 
 export interface AssembleOptions {
   readonly config: Config;
@@ -60,15 +56,11 @@ export interface Agent {
 }
 
 /** Makes the parts and ties them together; starts none of them. */
-export function assemble(
-  options: AssembleOptions,
-  { state, base, client, influxd }: OpenPorts,
-): Agent {
+export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
+  const { state, base, client, influxd } = ports;
   const { config, logger, registry } = options;
   const { cluster } = config.agent;
   const clock = systemClock();
-  const api = createHttpManagerApi(client);
-  const remoteView = new RemoteView(api, cluster, () => base.state.tag);
   const status = new AgentStatus({ cluster, readyTimeoutMs: config.agent.readyTimeoutMs, clock });
   const metrics = createAgentMetrics(registry, status);
   const probe = new InfluxdProbe({
@@ -96,28 +88,18 @@ export function assemble(
     logger,
   });
   const restartWriter = restartWriterOf(config, influxd);
+  const { reconciler: inner, remoteView } = makeReconciler(ports, {
+    config,
+    logger,
+    writer: restartWriter,
+    nodeId: () => membership.nodeId,
+    orders,
+    onEvent: (event) => {
+      events.report(event);
+    },
+  });
   const reconciler = new GatedReconciler({
-    inner: new SyncReconciler({
-      cluster,
-      store: base,
-      api,
-      remoteView,
-      control: influxd,
-      offline: new OfflineApplier(restartWriter),
-      nodeId: () => membership.nodeId,
-      logger,
-      nowMs: () => clock.nowMs(),
-      settings: {
-        join: config.agent.join,
-        isShared: sharedDatabases(config.sync),
-        ownUser: config.influxdb.username,
-        maxDrops: config.guard.maxDrops,
-      },
-      approval: () => orders.approval,
-      onEvent: (event) => {
-        events.report(event);
-      },
-    }),
+    inner,
     standing: () => status.currentStanding,
     trouble: () => availability.reason,
     pause: () => orders.pause,

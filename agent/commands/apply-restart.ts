@@ -5,19 +5,15 @@ import { systemClock } from '../../shared/lifecycle/clock.js';
 import { eventBody } from '../events/event-reporter.js';
 import { createHttpClusterLocks } from '../manager-api/cluster-locks.js';
 import { createHttpEventsApi } from '../manager-api/http-events-api.js';
-import { createHttpManagerApi } from '../manager-api/http-manager-api.js';
 import { createHttpMembershipApi } from '../manager-api/http-membership-api.js';
+import { makeReconciler } from '../make-reconciler.js';
 import { pausedReport } from '../membership/gated-reconciler.js';
 import { OrderBook } from '../membership/orders.js';
 import type { OpenPorts } from '../open-ports.js';
 import { openPorts } from '../open-ports.js';
 import type { RestartAnswer, RestartRequest } from '../restart/restarts.js';
 import { describeRestart, restartWriterOf, Restarts } from '../restart/restarts.js';
-import { sharedDatabases } from '../shared-databases.js';
 import { askForRestart } from '../status/control-client.js';
-import { OfflineApplier } from '../sync/apply-offline.js';
-import { SyncReconciler } from '../sync/reconciler.js';
-import { RemoteView } from '../sync/remote-view.js';
 import type { OneOffOptions } from './options.js';
 import { whileRegistered } from './registration.js';
 import { RETRY_MS } from './rounds.js';
@@ -92,31 +88,18 @@ async function restartHere(ports: OpenPorts, options: ApplyRestartOptions): Prom
 }
 
 function restartsOf(
-  { base, client, influxd, state }: OpenPorts,
+  ports: OpenPorts,
   { config, logger }: ApplyRestartOptions,
   { orders, nodeId }: { readonly orders: OrderBook; readonly nodeId?: number },
 ): Restarts {
-  const { cluster } = config.agent;
-  const api = createHttpManagerApi(client);
-  const remoteView = new RemoteView(api, cluster, () => base.state.tag);
+  const { client, influxd, state } = ports;
   const writer = restartWriterOf(config, influxd);
-  const reconciler = new SyncReconciler({
-    cluster,
-    store: base,
-    api,
-    remoteView,
-    control: influxd,
-    offline: new OfflineApplier(writer),
-    nodeId: () => nodeId,
+  const { reconciler, remoteView } = makeReconciler(ports, {
+    config,
     logger,
-    nowMs: () => clock.nowMs(),
-    settings: {
-      join: config.agent.join,
-      isShared: sharedDatabases(config.sync),
-      ownUser: config.influxdb.username,
-      maxDrops: config.guard.maxDrops,
-    },
-    approval: () => orders.approval,
+    writer,
+    nodeId: () => nodeId,
+    orders,
     // What this command finds besides its own work, the agent or the next `agent sync` tells.
     onEvent: () => undefined,
   });

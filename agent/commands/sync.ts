@@ -9,19 +9,15 @@ import { lineageOf } from '../../shared/meta/lineage.js';
 import { BACKUP_DIRECTORY } from '../assemble.js';
 import type { RealInfluxControl } from '../influxd/influx-control.js';
 import { openMetaBackups } from '../influxd/meta-backups.js';
-import { createHttpManagerApi } from '../manager-api/http-manager-api.js';
 import { createHttpMembershipApi } from '../manager-api/http-membership-api.js';
 import type { InfluxdFacts } from '../manager-api/membership-port.js';
+import { makeReconciler } from '../make-reconciler.js';
 import { pausedReport } from '../membership/gated-reconciler.js';
 import { OrderBook } from '../membership/orders.js';
 import type { OpenPorts } from '../open-ports.js';
 import { openPorts } from '../open-ports.js';
-import { sharedDatabases } from '../shared-databases.js';
 import { askForSync } from '../status/control-client.js';
-import { OfflineApplier } from '../sync/apply-offline.js';
 import type { SyncEvent, TickMode, TickReport } from '../sync/port.js';
-import { SyncReconciler } from '../sync/reconciler.js';
-import { RemoteView } from '../sync/remote-view.js';
 import { makeReport } from '../sync/report.js';
 import { metaWriterOf } from './meta-writer-of.js';
 import type { OneOffOptions } from './options.js';
@@ -128,7 +124,7 @@ async function syncWith(ports: OpenPorts, options: SyncOptions, rest: Rest): Pro
 }
 
 async function reconcile(
-  { base, client, influxd }: OpenPorts,
+  ports: OpenPorts,
   options: SyncOptions,
   {
     waitMs,
@@ -144,26 +140,12 @@ async function reconcile(
 ): Promise<TickReport> {
   const { config, mode, logger, signal } = options;
   const { cluster } = config.agent;
-  const nowMs = () => clock.nowMs();
-  const api = createHttpManagerApi(client);
-  const remoteView = new RemoteView(api, cluster, () => base.state.tag);
-  const reconciler = new SyncReconciler({
-    cluster,
-    store: base,
-    api,
-    remoteView,
-    control: influxd,
-    offline: new OfflineApplier(metaWriterOf(config, { assumeStopped: mode.offline })),
-    nodeId: () => nodeId,
+  const { reconciler, remoteView } = makeReconciler(ports, {
+    config,
     logger,
-    nowMs,
-    settings: {
-      join: config.agent.join,
-      isShared: sharedDatabases(config.sync),
-      ownUser: config.influxdb.username,
-      maxDrops: config.guard.maxDrops,
-    },
-    approval: () => orders.approval,
+    writer: metaWriterOf(config, { assumeStopped: mode.offline }),
+    nodeId: () => nodeId,
+    orders,
     onEvent: (event) => events.push(event),
   });
   const tick = async () => {
@@ -171,7 +153,7 @@ async function reconcile(
     return reconciler.tick(mode, signal);
   };
   const report = await runRounds({ tick, mode, cluster, waitMs, clock, signal });
-  if (report.inStep && !mode.offline && !mode.dryRun) await keepCopy(influxd, options);
+  if (report.inStep && !mode.offline && !mode.dryRun) await keepCopy(ports.influxd, options);
   return report;
 }
 

@@ -4,7 +4,7 @@ import type { Etcd } from '../etcd.js';
 import { ask, encode } from './etcd-keys.js';
 
 interface MemberStatus {
-  readonly header: { readonly member_id: string; readonly revision: string };
+  readonly header: { readonly member_id: string };
   readonly leader: string;
 }
 
@@ -15,33 +15,39 @@ function urlOf(etcd: Etcd): string {
   return url;
 }
 
-/** The member that leads now, counted from 0. */
+/** The member that leads now, counted from 0; -1 while there is none. */
 export async function leaderOf(etcd: Etcd): Promise<number> {
   const statuses = await statusesOf(etcd);
-  return statuses.findIndex(({ header, leader }) => header.member_id === leader);
+  return statuses.findIndex(
+    (status) => status !== undefined && status.header.member_id === status.leader,
+  );
 }
 
 /** Gives the lead to the member after the present leader, and resolves to it, counted from 0. */
 export async function moveLeader(etcd: Etcd): Promise<number> {
+  const from = await leaderOf(etcd);
   const statuses = await statusesOf(etcd);
-  const from = statuses.findIndex(({ header, leader }) => header.member_id === leader);
   const to = (from + 1) % statuses.length;
-  const targetID = statuses[to]!.header.member_id;
   // Only the leader itself takes this call.
-  await ask(etcd.endpoints[from]!, 'maintenance/transfer-leadership', { targetID });
+  await ask(etcd.endpoints[from] ?? '', 'maintenance/transfer-leadership', {
+    targetID: statuses[to]?.header.member_id,
+  });
   return to;
 }
 
+/** The newest one, by a linearizable read. */
 export async function revisionOf(etcd: Etcd): Promise<number> {
-  const status = (await ask(urlOf(etcd), 'maintenance/status', {})) as MemberStatus;
-  return Number(status.header.revision);
+  const answer = await ask(urlOf(etcd), 'kv/range', { key: encode('/nothing') });
+  return Number((answer as { header: { revision: string } }).header.revision);
 }
 
-/** Forgets everything before the newest revision, and resolves to that. */
-export async function compactAll(etcd: Etcd): Promise<number> {
+/** Forgets everything before the newest revision. */
+export async function compactAll(etcd: Etcd): Promise<void> {
   const revision = await revisionOf(etcd);
-  await ask(urlOf(etcd), 'kv/compaction', { revision, physical: true });
-  return revision;
+  await ask(urlOf(etcd), 'kv/compaction', { revision, physical: true }).catch((error: unknown) => {
+    // Nothing was written since the last time.
+    if (!String(error).includes('required revision has been compacted')) throw error;
+  });
 }
 
 const BALLAST = '/ballast/';
@@ -115,7 +121,10 @@ async function rootToken(etcd: Etcd): Promise<string> {
   return (answer as { token: string }).token;
 }
 
-async function statusesOf(etcd: Etcd): Promise<MemberStatus[]> {
-  const asked = etcd.endpoints.map((url) => ask(url, 'maintenance/status', {}));
-  return (await Promise.all(asked)) as MemberStatus[];
+/** Undefined for a member that does not run. */
+async function statusesOf(etcd: Etcd): Promise<(MemberStatus | undefined)[]> {
+  const asked = etcd.endpoints.map(async (url, member) =>
+    etcd.pids[member] === undefined ? undefined : await ask(url, 'maintenance/status', {}),
+  );
+  return (await Promise.all(asked)) as (MemberStatus | undefined)[];
 }

@@ -95,6 +95,29 @@ export const killNode: Fault = {
   },
 };
 
+/** All hosts at once: everything is killed, and comes back in whatever order. */
+export const powerCut: Fault = {
+  name: 'everything killed at once',
+  run: async ({ cluster, random }) => {
+    const { nodes, managers, etcd } = cluster;
+    await soon({ random });
+    await Promise.all([
+      ...nodes.map((node) => node.end()),
+      ...managers.map((manager) => manager.kill9()),
+      etcd.kill9(),
+    ]);
+    const startNode = async (node: (typeof nodes)[number]) => {
+      await node.influxd.start();
+      await node.startAgent();
+    };
+    await Promise.all([
+      etcd.restart(),
+      ...managers.map((manager) => manager.start()),
+      ...nodes.map(startNode),
+    ]);
+  },
+};
+
 export const pauseAgent: Fault = {
   name: 'agent paused',
   run: ({ cluster, random }) => paused(random.pick(cluster.nodes).agent),
@@ -227,6 +250,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     killEtcdMember,
     killInfluxd,
     killNode,
+    powerCut,
   ],
   ...[pauseAgent, pauseManager, pauseInfluxd, pauseEtcdMember],
   ...[moveEtcdLeader, loseEtcdQuorum, compactEtcd],
