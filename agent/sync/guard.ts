@@ -32,8 +32,14 @@ export function shortening(
   return undefined;
 }
 
-/** The change was taken back, or a person decided. */
+/** The guard has something to say about it, or a person had. */
+export function isMarked({ guard, isApproved }: BaseEntry): boolean {
+  return guard !== undefined || isApproved === true;
+}
+
+/** The change was taken back, or made, or a person decided. */
 export function withoutGuard(entry: BaseEntry): BaseEntry {
-  const { guard, heldSinceMs, ...rest } = entry;
-  return guard === undefined && heldSinceMs === undefined ? entry : rest;
+  const { guard, heldSinceMs, isApproved, ...rest } = entry;
+  const isUnmarked = guard === undefined && heldSinceMs === undefined && isApproved === undefined;
+  return isUnmarked ? entry : rest;
 }

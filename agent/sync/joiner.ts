@@ -42,6 +42,10 @@ export async function joinIfNeeded(view: View, deps: JoinerDeps): Promise<JoinOu
   }
   const { joining } = store.state;
   if (joining === undefined) return PROCEED;
+  if (store.state.tag === undefined) {
+    const doubt = await doubtIncarnation(view, deps);
+    if (doubt.kind !== 'proceed') return doubt;
+  }
   if (deps.join === 'refuse' && remote.tag !== undefined) {
     return {
       kind: 'blocked',
@@ -60,10 +64,12 @@ function hasBegun({ joining, lineage, entries }: Base): boolean {
 async function doubtIncarnation(view: View, deps: JoinerDeps): Promise<JoinOutcome> {
   const known = view.store.state.tag;
   const seen = view.remote.tag?.incarnation;
-  if (known === undefined || known.incarnation === seen) return PROCEED;
-  const answers = await deps.api.survey(deps.cluster, view.signal);
-  if (answers.every(({ incarnation }) => incarnation === seen)) return PROCEED;
+  if (known !== undefined && known.incarnation === seen) return PROCEED;
+  const survey = () => deps.api.survey(deps.cluster, view.signal);
+  if ((await survey()).every(({ incarnation }) => incarnation === seen)) return PROCEED;
+  // The cluster may just have come into being: asked once more, managers of one store agree.
   await deps.remoteView.refresh(view.signal);
+  const answers = await survey();
   const incarnations = new Set(answers.map(({ incarnation }) => incarnation));
   if (incarnations.size === 1) return { kind: 'again', why: 'an answer from before was overtaken' };
   const each = answers.map(

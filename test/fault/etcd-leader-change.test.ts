@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import { eventually } from '../support/eventually.js';
 import { leaderOf } from '../support/fault/etcd-care.js';
-import { moveEtcdLeader } from '../support/fault/faults.js';
+import { moveEtcdLeader } from '../support/fault/etcd-faults.js';
 import { useFaultCluster } from '../support/fault/fault-suite.js';
 
 describe('the leader of etcd changes', function () {

@@ -1,9 +1,8 @@
 // The faults that can happen to any cluster at any time, each with its end: when the function resolves, everything runs and is
 // connected again. What they hit, and when, is drawn from the cluster's random choices.
 import { setTimeout as delay } from 'node:timers/promises';
-import { eventually } from '../eventually.js';
 import type { TcpProxy } from '../tcp-proxy.js';
-import { compactAll, leaderOf, moveLeader } from './etcd-care.js';
+import { compactEtcd, loseEtcdQuorum, moveEtcdLeader } from './etcd-faults.js';
 import type { FaultCluster } from './fault-cluster.js';
 
 export interface Fault {
@@ -140,34 +139,6 @@ export const pauseEtcdMember: Fault = {
     await etcd.pause(member);
     await delay(LONGER_THAN_TTL_MS);
     etcd.resume(member);
-  },
-};
-
-export const moveEtcdLeader: Fault = {
-  name: 'etcd leader moved',
-  run: async ({ cluster: { etcd }, workload }) => {
-    const leader = await moveLeader(etcd);
-    await eventually(async () => (await leaderOf(etcd)) === leader, { what: 'the lead to move' });
-    await workload.untilMore(5);
-  },
-};
-
-export const loseEtcdQuorum: Fault = {
-  name: 'etcd without quorum',
-  run: async ({ cluster: { etcd }, random }) => {
-    const stays = random.below(etcd.ports.length);
-    const gone = etcd.ports.map((_, member) => member).filter((member) => member !== stays);
-    await Promise.all(gone.map((member) => etcd.kill9(member)));
-    await delay(LONGER_THAN_TTL_MS);
-    await Promise.all(gone.map((member) => etcd.restart(member)));
-  },
-};
-
-export const compactEtcd: Fault = {
-  name: 'etcd compacted',
-  run: async ({ cluster: { etcd }, workload }) => {
-    await workload.untilMore(3);
-    await compactAll(etcd);
   },
 };
 

@@ -19,7 +19,7 @@ describe('managers of two stores', () => {
     expect(report.sentence).to.include('do not belong together').and.include('http://other');
     const { bytes } = cluster.manager.newest(CLUSTER)!;
     const lines = schemaLines(readSchema(decodeSnapshot(bytes))).join('\n');
-    expect(lines).to.include('there').and.not.include('here');
-    expect(fresh!.lines.join('\n')).to.include('here').and.not.include('there');
+    expect(lines).to.include('"there"').and.not.include('"here"');
+    expect(fresh!.lines.join('\n')).to.include('"here"').and.not.include('"there"');
   });
 });
