@@ -3,6 +3,7 @@
 import { AppError, isAppError } from '../../shared/errors/app-error.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { StepTaken, TickMode, TickReport } from '../sync/port.js';
+import { pauseAfterLostSwapMs } from '../sync/lost-swap.js';
 import { sentenceOf } from '../sync/report.js';
 
 export interface Rounds {
@@ -19,9 +20,6 @@ export interface Rounds {
 /** Between two tries while somebody is away: soon enough for a person, and nothing to a machine that boots. */
 export const RETRY_MS = 250;
 
-/** After a lost swap: long enough that two racing agents part. */
-const LOST_JITTER_MS = 10;
-
 /** A reconciliation that still changes things after this time is one that somebody works against. */
 const MAX_CHANGING_MS = 60_000;
 
@@ -33,6 +31,7 @@ export async function runRounds(rounds: Rounds): Promise<TickReport> {
   const { clock, mode, signal, waitMs } = rounds;
   const startedMs = clock.monotonicMs();
   const steps: StepTaken[] = [];
+  let lostSwaps = 0;
   for (;;) {
     const last = await tryTick(rounds);
     const passedMs = clock.monotonicMs() - startedMs;
@@ -45,7 +44,8 @@ export async function runRounds(rounds: Rounds): Promise<TickReport> {
     steps.push(...report.steps);
     const isChanging = report.outcome === 'changed' && !mode.dryRun;
     if (isChanging && passedMs < Math.max(MAX_CHANGING_MS, waitMs)) {
-      if (report.steps.length === 0) await clock.sleep(Math.random() * LOST_JITTER_MS, signal);
+      lostSwaps = report.isLostSwap === true ? lostSwaps + 1 : 0;
+      if (lostSwaps > 0) await clock.sleep(pauseAfterLostSwapMs(lostSwaps - 1), signal);
     } else if (report.outcome === 'waiting' && passedMs < waitMs) {
       await clock.sleep(RETRY_MS, signal);
     } else return summaryOf(report, steps, rounds);

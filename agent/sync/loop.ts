@@ -4,6 +4,7 @@ import { isAbort } from '../../shared/errors/app-error.js';
 import { sleep } from '../../shared/lifecycle/backoff.js';
 import type { Logger } from '../../shared/log/logger.js';
 import type { Availability } from '../manager-api/availability.js';
+import { pauseAfterLostSwapMs } from './lost-swap.js';
 import { watchMeta } from './meta-watch.js';
 import type { Reconciler, TickReport } from './port.js';
 import { LIVE_MODE } from './port.js';
@@ -18,8 +19,8 @@ const LONGEST_PENDING_MS = 5000;
 /** After all managers were tried in vain, they are tried again so often, for ever. */
 const POLL_RETRY_MS = 2000;
 
-/** After a lost swap: long enough that two racing agents part, short against everything else. */
-const LOST_JITTER_MS = 10;
+/** Something was overtaken while it was looked at: at once, but not in circles. */
+const AGAIN_MS = 5;
 
 /** The look at what was just done is in nobody's way then: the change is still on its way to the other nodes. */
 const CONFIRM_MS = 25;
@@ -45,6 +46,7 @@ export class SyncLoop {
   private poll: AbortController | undefined;
   private pendingSentence = '';
   private pendingLooks = 0;
+  private lostSwaps = 0;
 
   constructor(private readonly deps: SyncLoopDeps) {}
 
@@ -100,14 +102,23 @@ export class SyncLoop {
 
   /** Until something wakes it, or what could not be done is due again. */
   private async rest(report: TickReport, signal: AbortSignal): Promise<void> {
+    if (report.isLostSwap === true) return this.restAfterLoss(signal);
+    this.lostSwaps = 0;
     if (report.outcome === 'changed') {
       if (report.steps.length > 0) return this.restFor(CONFIRM_MS, signal);
-      return this.restFor(Math.random() * LOST_JITTER_MS, signal);
+      return this.restFor(AGAIN_MS, signal);
     }
     if (report.outcome !== 'no-action') return this.restFor(RETRY_MS, signal);
     const due = this.deps.reconciler.nextDueMs;
     const retryMs = due === undefined ? this.deps.resyncMs : Math.max(1, due - this.deps.nowMs());
     return this.restFor(Math.min(retryMs, this.pendingMs(report)), signal);
+  }
+
+  /** Not ended by what wakes: the version that was lost against wakes all who lost. */
+  private async restAfterLoss(signal: AbortSignal): Promise<void> {
+    const ms = pauseAfterLostSwapMs(this.lostSwaps);
+    this.lostSwaps += 1;
+    await sleep(ms, signal).catch(() => undefined);
   }
 
   /** What is pending may become possible by time alone (a proof, a twin's minute), so it is looked at again, ever more rarely. */

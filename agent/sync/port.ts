@@ -56,6 +56,8 @@ export interface TickReport {
   readonly pending: readonly PendingItem[];
   readonly held: readonly HeldItem[];
   readonly steps: readonly StepTaken[];
+  /** Another node wrote the version that this one wanted to write. */
+  readonly isLostSwap?: true;
 }
 
 /** What one tick may do: both directions by default. */

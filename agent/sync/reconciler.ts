@@ -242,7 +242,9 @@ export class SyncReconciler implements Reconciler {
       this.announcer.joined(joined, this.version);
     }
     const pushed = await this.push(planned, view);
-    if (pushed === 'lost') return this.again('another node wrote at the same time');
+    if (pushed === 'lost') {
+      return { ...this.again('another node wrote at the same time'), isLostSwap: true };
+    }
     const applied = await this.apply(planned, view);
     await view.store.flush();
     if (view.mode.push && view.mode.pull) this.isAfterStart = false;

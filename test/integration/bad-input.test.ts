@@ -132,7 +132,7 @@ describe('bad input', function () {
       ['an unknown node', ['nodes', 'get', '4711'], 6, /4711/],
       ['an unknown version', ['versions', 'get', '4711'], 6, /4711/],
       ['a version that is no number', ['versions', 'get', 'newest'], 2, /newest/],
-      ['a node that is no number', ['nodes', 'get', 'one'], 2, /one/],
+      ['an unknown host name', ['nodes', 'get', 'one'], 6, /one/],
       ['a name that is too long', ['clusters', 'get', LONG_NAME], 2, /255/],
       ['an unknown command', ['frobnicate'], 2, /frobnicate/],
       ['an unknown flag', ['status', '--frobnicate'], 2, /--frobnicate/],
