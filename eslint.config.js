@@ -7,7 +7,16 @@ const rooms = (files, patterns) => ({
 });
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'dist/', 'dist-failpoints/', '.tools/', 'coverage/', 'shared/meta/gen/'] },
+  {
+    ignores: [
+      'node_modules/',
+      'dist/',
+      'dist-failpoints/',
+      '.tools/',
+      'coverage/',
+      'shared/meta/gen/',
+    ],
+  },
   ...tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

@@ -20,6 +20,9 @@ export interface Rounds {
 /** Between two tries while somebody is away: soon enough for a person, and nothing to a machine that boots. */
 export const RETRY_MS = 250;
 
+/** Something was overtaken while it was looked at: at once, but not in circles. */
+const AGAIN_MS = 5;
+
 /** A reconciliation that still changes things after this time is one that somebody works against. */
 const MAX_CHANGING_MS = 60_000;
 
@@ -46,6 +49,7 @@ export async function runRounds(rounds: Rounds): Promise<TickReport> {
     if (isChanging && passedMs < Math.max(MAX_CHANGING_MS, waitMs)) {
       lostSwaps = report.isLostSwap === true ? lostSwaps + 1 : 0;
       if (lostSwaps > 0) await clock.sleep(pauseAfterLostSwapMs(lostSwaps - 1), signal);
+      else if (report.steps.length === 0) await clock.sleep(AGAIN_MS, signal);
     } else if (report.outcome === 'waiting' && passedMs < waitMs) {
       await clock.sleep(RETRY_MS, signal);
     } else return summaryOf(report, steps, rounds);

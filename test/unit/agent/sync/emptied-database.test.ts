@@ -4,14 +4,14 @@ import { simulate } from '../../../support/simulated-node.js';
 
 describe('a database that loses the policy with all of its points', () => {
   it('is not taken for another one: nothing but the policy is dropped, anywhere', async () => {
-    const { nodes, settle } = simulate(2);
-    const [one, two] = [nodes[0]!, nodes[1]!];
+    const cluster = simulate(2);
+    const [one, two] = [cluster.nodes[0]!, cluster.nodes[1]!];
     one.user('CREATE DATABASE "a"');
     one.user('CREATE RETENTION POLICY "b" ON "a" DURATION 300h REPLICATION 1');
-    await settle();
+    await cluster.settle();
     one.influx.write('a', 'b', BigInt(Date.now()) * 1_000_000n);
     two.influx.write('a', 'autogen', BigInt(Date.now()) * 1_000_000n);
-    await settle();
+    await cluster.settle();
     const executed: string[] = [];
     two.observer = {
       looked: () => undefined,
@@ -20,7 +20,7 @@ describe('a database that loses the policy with all of its points', () => {
       written: () => undefined,
     };
     one.user('DROP RETENTION POLICY "b" ON "a"');
-    await settle();
+    await cluster.settle();
     expect(executed).to.deep.equal(['DROP RETENTION POLICY "b" ON "a"']);
   });
 });
