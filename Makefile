@@ -1,7 +1,7 @@
 # Everything that is done with this checkout. `make` alone lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test test-unit test-contract test-integration test-fault test-nodes test-all fuzz soak bench coverage \
+.PHONY: help deps build demo test test-unit test-contract test-integration test-fault test-nodes test-all test-large fuzz soak bench coverage \
 	lint format generate check-generated licences sbom clean distclean
 
 # What deps unpacked wins over what the system has: it is only there where the system's did not do.
@@ -38,7 +38,10 @@ test-integration: build ## real etcd, real influxd; and `make demo` itself
 test-nodes: deps ## the unit suite on Node 22 and 24 (fetched into .tools/)
 	@node tools/test-nodes.mjs 22 24
 
-test-all: test test-nodes fuzz soak ## test, and the long forms: test-nodes, fuzz and soak
+test-all: test test-nodes fuzz test-large soak ## test, and the long forms: test-nodes, fuzz, test-large and soak
+
+test-large: build ## 200 agents that join at once, a snapshot of 20 MB
+	@CLUSTERFLUX_TEST_RUNS=1 node tools/run-tests.mjs --only 'agents join at once|a snapshot of' fault
 
 test-fault: build ## kills, pauses and cuts real processes under load; SEED=n repeats a run
 	@node tools/run-tests.mjs fault

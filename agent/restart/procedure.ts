@@ -98,7 +98,20 @@ export class RestartProcedure {
       await this.startAgain(influxd, { signal, isToLast: false });
     }
     await this.deps.note.remove();
+    await this.giveLockBack(signal);
     return true;
+  }
+
+  /** What died held the lock, as this node; the others need not wait for its TTL. */
+  private async giveLockBack(signal: AbortSignal): Promise<void> {
+    const { cluster, holder, locks, logger } = this.deps;
+    try {
+      await locks.release(cluster, { name: LOCK_NAME, holder }, signal);
+    } catch (error) {
+      if (isAbort(error) || signal.aborted || !(error instanceof AppError)) throw error;
+      // No manager answers, or this agent is not registered yet: then its TTL ends it.
+      logger.debug('giving a lock back failed', { lock: LOCK_NAME, err: error });
+    }
   }
 
   /** It answers, and not only because a stop that an earlier run began has not come to its end yet. */

@@ -242,15 +242,15 @@ describe('the restart procedure', () => {
     expect(note).to.equal(true);
   });
 
-  it('starts the influxd that a killed agent left stopped, and only that', async () => {
+  it('starts the influxd that a killed agent left stopped, gives its lock back, and only that', async () => {
     expect(await procedure.recover(influxd, signal)).to.equal(false);
     note = true;
     answers = false;
     expect(await procedure.recover(influxd, signal)).to.equal(true);
-    expect(done).to.deep.equal(['start', 'no note']);
+    expect(done).to.deep.equal(['start', 'no note', 'release']);
     note = true;
     answers = true;
     expect(await procedure.recover(influxd, signal)).to.equal(true);
-    expect(done).to.deep.equal(['start', 'no note', 'no note']);
+    expect(done).to.deep.equal(['start', 'no note', 'release', 'no note', 'release']);
   });
 });
