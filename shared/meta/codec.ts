@@ -1,10 +1,11 @@
 // Bytes of a meta.db (or of a snapshot in a manager) to messages and back. Refuses what influxd itself would not load.
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { GenMessage } from '@bufbuild/protobuf/codegenv2';
 import { FeatureSet_FieldPresence } from '@bufbuild/protobuf/wkt';
 import { AppError, messageOf } from '../errors/app-error.js';
 import type { Data } from './gen/meta_pb.js';
-import { DataSchema } from './gen/meta_pb.js';
+import { ContinuousQueryInfoSchema, DataSchema, SubscriptionInfoSchema } from './gen/meta_pb.js';
 
 /** Reads a `meta.Data` message. Throws AppError `snapshot-invalid` (status 400) with the reason in words. */
 export function decodeSnapshot(bytes: Uint8Array): Data {
@@ -24,6 +25,7 @@ export function decodeSnapshot(bytes: Uint8Array): Data {
   if (seen.replaced > 0 && seen.replaced > countOf(REPLACEMENT_BYTES, bytes)) {
     throw invalid('a text in it is not UTF-8');
   }
+  uniteTwins(data);
   const duplicate = duplicateName(data);
   if (duplicate !== undefined) throw invalid(duplicate);
   return data;
@@ -86,6 +88,36 @@ function countOf(pattern: Buffer, bytes: Uint8Array): number {
   let count = 0;
   for (let at = buffer.indexOf(pattern); at >= 0; at = buffer.indexOf(pattern, at + 1)) count += 1;
   return count;
+}
+
+/**
+ * The same subscription or query twice, to the letter, is one. influxd 1.6 leaves it so in its memory when it fails to commit a
+ * drop (a full disk): it deletes in the list that the metadata before shares, where the others have moved up by one.
+ */
+function uniteTwins(data: Data): void {
+  for (const database of data.Databases) {
+    database.ContinuousQueries = withoutTwins(
+      ContinuousQueryInfoSchema,
+      database.ContinuousQueries,
+    );
+    for (const policy of database.RetentionPolicies) {
+      policy.Subscriptions = withoutTwins(SubscriptionInfoSchema, policy.Subscriptions);
+    }
+  }
+}
+
+function withoutTwins<T extends Message & { Name: string }>(
+  schema: GenMessage<T>,
+  items: T[],
+): T[] {
+  if (new Set(items.map(({ Name }) => Name)).size === items.length) return items;
+  const seen = new Set<string>();
+  return items.filter((item) => {
+    const bytes = Buffer.from(toBinary(schema, item)).toString('base64');
+    const isTwin = seen.has(bytes);
+    seen.add(bytes);
+    return !isTwin;
+  });
 }
 
 /** What influxd would load and then mix up: two objects of one name, or a privilege outside 0 to 3. */

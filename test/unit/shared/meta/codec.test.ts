@@ -5,6 +5,8 @@ import { isAppError } from '../../../../shared/errors/app-error.js';
 import { decodeSnapshot, encodeSnapshot } from '../../../../shared/meta/codec.js';
 import {
   DatabaseInfoSchema,
+  RetentionPolicyInfoSchema,
+  SubscriptionInfoSchema,
   UserInfoSchema,
   UserPrivilegeSchema,
 } from '../../../../shared/meta/gen/meta_pb.js';
@@ -61,6 +63,35 @@ describe('the snapshot codec', () => {
         refusalOf(bytes); // throws where it is another error than snapshot-invalid
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  it('takes the same subscription twice for one, as influxd has it after a drop that its full disk refused', () => {
+    const data = emptyData();
+    const subscription = (name: string, mode: string) =>
+      create(SubscriptionInfoSchema, { Name: name, Mode: mode, Destinations: ['udp://h:1'] });
+    const policy = create(RetentionPolicyInfoSchema, {
+      Name: 'p',
+      Duration: 0n,
+      ShardGroupDuration: 1n,
+      ReplicaN: 1,
+      Subscriptions: [subscription('a', 'ALL'), subscription('b', 'ALL'), subscription('b', 'ALL')],
+    });
+    data.Databases.push(
+      create(DatabaseInfoSchema, {
+        Name: 'x',
+        DefaultRetentionPolicy: 'p',
+        RetentionPolicies: [policy],
+      }),
+    );
+    const names = () =>
+      decodeSnapshot(encodeSnapshot(data)).Databases[0]?.RetentionPolicies[0]?.Subscriptions.map(
+        ({ Name }) => Name,
+      );
+    expect(names()).to.deep.equal(['a', 'b']);
+    policy.Subscriptions.push(subscription('a', 'ANY'));
+    expect(refusalOf(encodeSnapshot(data))).to.match(
+      /subscription of policy "p" "a" is there twice/,
     );
   });
 
