@@ -77,7 +77,7 @@ export class RestartProcedure {
   /** Once; a second call waits for the first. Throws AppError `aborted`, and what only a defect can be. */
   run(influxd: InfluxdSwitch, signal: AbortSignal): Promise<RestartOutcome> {
     const next = this.queue.then(async () => {
-      const outcome = await this.guarded(influxd, signal);
+      const outcome = await this.outcomeOf(influxd, signal);
       if (outcome.kind === 'failed' || outcome.kind === 'restarted') this.deps.onOutcome(outcome);
       return outcome;
     });
@@ -122,7 +122,7 @@ export class RestartProcedure {
     return (await ping(signal)) !== undefined;
   }
 
-  private async guarded(influxd: InfluxdSwitch, signal: AbortSignal): Promise<RestartOutcome> {
+  private async outcomeOf(influxd: InfluxdSwitch, signal: AbortSignal): Promise<RestartOutcome> {
     try {
       return await this.underLock(influxd, signal);
     } catch (error) {

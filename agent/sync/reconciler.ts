@@ -98,12 +98,12 @@ export class SyncReconciler implements Reconciler {
   }
 
   tick(mode: TickMode, signal: AbortSignal): Promise<TickReport> {
-    const next = this.queue.then(() => this.guardedTick(mode, signal));
+    const next = this.queue.then(() => this.tickOrFailure(mode, signal));
     this.queue = next.catch(() => undefined); // the caller of that tick has its error; the next one starts afresh
     return next;
   }
 
-  private async guardedTick(mode: TickMode, signal: AbortSignal): Promise<TickReport> {
+  private async tickOrFailure(mode: TickMode, signal: AbortSignal): Promise<TickReport> {
     try {
       const report = await this.run(mode, signal);
       if (!mode.dryRun) this.lastReport = report;
