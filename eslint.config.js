@@ -15,6 +15,8 @@ export default tseslint.config(
       '.tools/',
       'coverage/',
       'shared/meta/gen/',
+      // Taken over as it is, with its licence.
+      'test/conformance/',
     ],
   },
   ...tseslint.configs.strictTypeChecked,

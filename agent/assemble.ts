@@ -15,7 +15,12 @@ import { createHttpClusterLocks } from './manager-api/cluster-locks.js';
 import { createHttpMembershipApi } from './manager-api/http-membership-api.js';
 import { EventReporter } from './events/event-reporter.js';
 import { createHttpEventsApi } from './manager-api/http-events-api.js';
+import { ClusterView } from './gateway/cluster-view.js';
+import type { DataPlane } from './gateway/data-plane.js';
+import { KnownPasswords } from './gateway/metadata/passwords.js';
+import { PEER_VERSION } from './gateway/placement/node-list.js';
 import { makeReconciler } from './make-reconciler.js';
+import type { StatementReconciler } from './membership/gated-reconciler.js';
 import { GatedReconciler } from './membership/gated-reconciler.js';
 import { Membership } from './membership/membership.js';
 import { OrderBook } from './membership/orders.js';
@@ -29,7 +34,10 @@ import { ControlServer } from './status/control-server.js';
 import { InfluxdProbe } from './status/influxd-probe.js';
 import { createAgentMetrics } from './status/metrics.js';
 import { syncOnce } from './status/sync-once.js';
+import { PEER_CHANNEL } from './peer/peer-routes.js';
 import { SyncLoop } from './sync/loop.js';
+import type { TickReport } from './sync/port.js';
+import type { RemoteView } from './sync/remote-view.js';
 
 export interface AssembleOptions {
   readonly config: Config;
@@ -38,6 +46,10 @@ export interface AssembleOptions {
   readonly build: BuildInfo;
   /** Where the status server listens; it does before anything registers. */
   readonly address: () => Address;
+  /** Made after these parts, and before anything runs. */
+  readonly dataPlane: () => Pick<DataPlane, 'hints' | 'noteInfluxd'>;
+  /** Aborted when the agent shall stop. */
+  readonly signal: AbortSignal;
 }
 
 /** Below the state directory: the last good meta.db files of this node. */
@@ -53,6 +65,12 @@ export interface Agent {
   readonly backups: BackupKeeper;
   readonly events: EventReporter;
   readonly restarts: RestartKeeper;
+  readonly reconciler: StatementReconciler;
+  readonly remoteView: RemoteView;
+  readonly view: ClusterView;
+  readonly passwords: KnownPasswords;
+  /** Told of ticks that are made outside the loop. */
+  readonly onReport: (report: TickReport) => void;
 }
 
 /** Makes the parts and ties them together; starts none of them. */
@@ -61,7 +79,12 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
   const { config, logger, registry } = options;
   const { cluster } = config.agent;
   const clock = systemClock();
-  const status = new AgentStatus({ cluster, readyTimeoutMs: config.agent.readyTimeoutMs, clock });
+  const status = new AgentStatus({
+    cluster,
+    readyTimeoutMs: config.agent.readyTimeoutMs,
+    clock,
+    hints: () => options.dataPlane().hints(),
+  });
   const metrics = createAgentMetrics(registry, status);
   const probe = new InfluxdProbe({
     influxd,
@@ -70,6 +93,7 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
     logger,
     onLook: (version) => {
       status.noteInfluxd(version);
+      options.dataPlane().noteInfluxd(version !== undefined);
     },
   });
   const orders = new OrderBook({
@@ -87,6 +111,7 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
     clock,
     logger,
   });
+  const passwords = new KnownPasswords(clock);
   const restartWriter = restartWriterOf(config, influxd);
   const { reconciler: inner, remoteView } = makeReconciler(ports, {
     config,
@@ -97,6 +122,7 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
     onEvent: (event) => {
       events.report(event);
     },
+    passwordOf: (user, hash) => passwords.textOf(user, hash),
   });
   const reconciler = new GatedReconciler({
     inner,
@@ -141,6 +167,25 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
   const availability = new Availability(logger, (isAvailable) => {
     metrics.noteManagers(isAvailable);
   });
+  const onReport = (report: TickReport) => {
+    status.noteReport(restartKeeper.explained(report));
+    metrics.noteReport(report);
+  };
+  const view = new ClusterView({
+    config,
+    ports,
+    reconciler,
+    remoteView,
+    appliedVersion: () => status.appliedVersion,
+    onReport,
+    nodeId: () => membership.nodeId,
+    mayAct: () => status.currentStanding.kind !== 'refused',
+    onCounted: () => {
+      status.noteCounted();
+    },
+    clock,
+    logger,
+  });
   const loop = new SyncLoop({
     availability,
     reconciler,
@@ -151,10 +196,7 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
     resyncMs: config.agent.resyncIntervalMs,
     logger,
     nowMs: () => clock.nowMs(),
-    onReport: (report) => {
-      status.noteReport(restartKeeper.explained(report));
-      metrics.noteReport(report);
-    },
+    onReport,
   });
   const membership = new Membership({
     cluster,
@@ -180,6 +222,7 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
       influxd: probe.facts,
       pending: status.pendingCount,
       held: status.held,
+      hints: options.dataPlane().hints(),
     }),
     onOrders: (ordered) => orders.note(ordered),
     onStanding: (standing) => {
@@ -190,6 +233,9 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
       const known = remoteView.tag;
       // The waiting read should have brought it: where it hangs in a dead connection, a new one will.
       if (known?.version !== version || known.incarnation !== incarnation) loop.abortPoll();
+    },
+    onDataPlaneNews: (news) => {
+      view.note(news, options.signal);
     },
   });
   const control = new ControlServer({
@@ -207,11 +253,18 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
     clock,
     logger,
   });
-  return { status, membership, probe, loop, control, backups, events, restarts: restartKeeper };
+  return {
+    ...{ status, membership, probe, loop, control, backups, events, restarts: restartKeeper },
+    ...{ reconciler, remoteView, view, passwords, onReport },
+  };
 }
 
 function versionsOf(build: BuildInfo, influxd: string | undefined): Record<string, string> {
-  return { agent: build.version, ...(influxd === undefined ? {} : { influxd }) };
+  return {
+    agent: build.version,
+    [PEER_VERSION]: String(PEER_CHANNEL),
+    ...(influxd === undefined ? {} : { influxd }),
+  };
 }
 
 /** The addresses of this machine that are not loopback. */

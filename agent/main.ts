@@ -1,5 +1,6 @@
 // The composition root of the agent: what is opened, what runs, and the order in which it ends.
 import type { Registry } from 'prom-client';
+import type { Address } from '../shared/config/address.js';
 import { addressUrl } from '../shared/config/address.js';
 import type { Config } from '../shared/config/config.js';
 import type { BuildInfo } from '../shared/lifecycle/build-info.js';
@@ -12,7 +13,10 @@ import { encodeSnapshot } from '../shared/meta/codec.js';
 import { assemble, type Agent } from './assemble.js';
 import { openPorts, type OpenPorts } from './open-ports.js';
 import { createPeerEndpoint } from './peer/peer-endpoint.js';
+import type { DataPlane } from './gateway/data-plane.js';
+import { createDataPlane } from './gateway/data-plane.js';
 import type { Hello } from './peer/peer-routes.js';
+import { PEER_CHANNEL } from './peer/peer-routes.js';
 import { openPeerSecurity } from './peer/peer-security.js';
 
 export interface AgentOptions {
@@ -40,7 +44,27 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   const security = await openPeerSecurity(config.agent, { clock, logger });
   const opened = await openPorts(config, logger);
   let bound = config.agent.bindAddress;
-  const agent = assemble({ ...options, address: () => bound }, opened);
+  const agent = assemble({ ...options, address: () => bound, dataPlane: () => dataPlane }, opened);
+  let dataPlane: DataPlane;
+  try {
+    await agent.view.load();
+    dataPlane = await createDataPlane({
+      ...options,
+      ports: opened,
+      view: agent.view,
+      security,
+      reconciler: agent.reconciler,
+      remoteView: agent.remoteView,
+      passwords: agent.passwords,
+      appliedVersion: () => agent.status.appliedVersion,
+      onReport: agent.onReport,
+      influxd: () => influxdOf(agent),
+      clock,
+    });
+  } catch (error) {
+    await opened.close();
+    throw error;
+  }
   const server = createPeerEndpoint({
     agent: config.agent,
     uid: opened.state.identity.uid,
@@ -50,24 +74,29 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     status: () => agent.status.view(),
     hello: () => helloOf(options, opened, agent),
     metadata: async (aborted) => encodeSnapshot(await opened.influxd.readMemory(aborted)),
+    more: dataPlane.routes,
     clock,
     logger,
   });
+  let gatewayBound: Address | undefined;
   try {
     bound = await server.listen();
+    gatewayBound = await dataPlane.listen();
   } catch (error) {
+    await server.close();
     await opened.close();
     throw error;
   }
   const url = addressUrl(bound, server.scheme);
-  logger.info('listening', { target: url, cluster: config.agent.cluster });
+  const gateway = gatewayBound && addressUrl(gatewayBound, schemeOf(config));
+  logger.info('listening', { target: url, cluster: config.agent.cluster, gateway });
   const runnables: Runnable[] = [
     {
       name: 'ready-file',
       phase: 'drain',
       start: async (aborted) => {
         await agent.status.whenStarted(aborted);
-        await readyFile.write({ status: url, gateway: null, pid: process.pid });
+        await readyFile.write({ status: url, gateway: gateway ?? null, pid: process.pid });
         logger.info('ready', { target: url });
       },
       stop: () => readyFile.remove(),
@@ -89,10 +118,20 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     agent.backups,
     agent.events,
     agent.restarts,
+    ...dataPlane.runnables,
     { name: 'ports', phase: 'ports', stop: () => opened.closeConnections() },
     { name: 'state', phase: 'flush', stop: () => opened.closeState() },
   ];
   return runGroup(runnables, { logger, signal });
+}
+
+function schemeOf({ gateway }: Config): 'http' | 'https' {
+  return gateway.certFile === undefined ? 'http' : 'https';
+}
+
+function influxdOf({ status }: Agent): { version: string | undefined; answers: boolean } {
+  const { influxd } = status.view();
+  return { version: influxd.version ?? undefined, answers: influxd.answers };
 }
 
 /** What peers are told of this node. */
@@ -108,5 +147,6 @@ function helloOf({ config, build }: AgentOptions, { state }: OpenPorts, agent: A
     },
     influxd: { answers: influxd.answers },
     version: agent.status.appliedVersion,
+    peer: PEER_CHANNEL,
   };
 }

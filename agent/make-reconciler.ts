@@ -21,12 +21,14 @@ export interface ReconcilerParts {
   readonly nodeId: () => number | undefined;
   readonly orders: Pick<OrderBook, 'approval'>;
   readonly onEvent: (event: SyncEvent) => void;
+  /** As of ReconcilerDeps. */
+  readonly passwordOf?: (user: string, hash: string) => string | undefined;
 }
 
 /** Starts nothing and asks nobody. */
 export function makeReconciler(
   { base, client, influxd }: Pick<OpenPorts, 'base' | 'client' | 'influxd'>,
-  { config, logger, writer, nodeId, orders, onEvent }: ReconcilerParts,
+  { config, logger, writer, nodeId, orders, onEvent, passwordOf }: ReconcilerParts,
 ): { readonly reconciler: SyncReconciler; readonly remoteView: RemoteView } {
   const { cluster } = config.agent;
   const clock = systemClock();
@@ -50,6 +52,7 @@ export function makeReconciler(
     },
     approval: () => orders.approval,
     onEvent,
+    ...(passwordOf && { passwordOf }),
   });
   return { reconciler, remoteView };
 }

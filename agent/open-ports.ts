@@ -8,6 +8,7 @@ import { systemClock } from '../shared/lifecycle/clock.js';
 import type { Logger } from '../shared/log/logger.js';
 import type { Followed } from '../shared/security/followed.js';
 import { follow } from '../shared/security/followed.js';
+import type { InfluxdAccount } from './influxd/account.js';
 import type { RealInfluxControl } from './influxd/influx-control.js';
 import { createInfluxControl } from './influxd/influx-control.js';
 import { CredentialSource } from './manager-api/credentials.js';
@@ -22,12 +23,20 @@ export interface OpenPorts {
   readonly base: Journal<Base, BaseRecord>;
   readonly client: ManagerClient;
   readonly influxd: RealInfluxControl;
+  /** The agent's account there, and the authority of its certificate. */
+  readonly access: InfluxdAccess;
   /** Follows the files of influxd's account until the signal is aborted; without it what was read first stays. */
   followAccount(signal: AbortSignal): Promise<void>;
   /** Of the managers and of influxd. */
   closeConnections(): Promise<void>;
   closeState(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface InfluxdAccess extends InfluxdAccount {
+  readonly url: string;
+  /** PEM. */
+  readonly ca: string | undefined;
 }
 
 /**
@@ -42,7 +51,7 @@ export async function openPorts(config: Config, logger: Logger): Promise<OpenPor
       logger.error('files that changed are not good, going on with what was read before', { err });
     },
   });
-  const { influxd, followAccount } = await openInfluxd(config, logger);
+  const { influxd, access, followAccount } = await openInfluxd(config, logger);
   const client = new ManagerClient({ endpoints: agent.endpoints, credentials });
   const closeConnections = async () => {
     client.close();
@@ -63,7 +72,10 @@ export async function openPorts(config: Config, logger: Logger): Promise<OpenPor
       await closeConnections();
       await closeState();
     };
-    return { state, base, client, influxd, followAccount, closeConnections, closeState, close };
+    return {
+      ...{ state, base, client, influxd, access },
+      ...{ followAccount, closeConnections, closeState, close },
+    };
   } catch (error) {
     await closeConnections();
     throw error;
@@ -73,23 +85,26 @@ export async function openPorts(config: Config, logger: Logger): Promise<OpenPor
 async function openInfluxd(
   { influxdb }: Config,
   logger: Logger,
-): Promise<Pick<OpenPorts, 'influxd' | 'followAccount'>> {
+): Promise<Pick<OpenPorts, 'influxd' | 'access' | 'followAccount'>> {
   const { passwordFile, jwtSecretFile, caFile } = influxdb;
   const password = await followSecret('influxdb.password-file', passwordFile, logger);
   const jwtSecret = await followSecret('influxdb.jwt-secret-file', jwtSecretFile, logger);
-  const influxd = createInfluxControl({
+  const access: InfluxdAccess = {
     url: influxdb.url,
     username: influxdb.username,
     password: password && (() => password.current),
     jwtSecret: jwtSecret && (() => jwtSecret.current),
     ca: caFile && (await readText('influxdb.ca-file', caFile)),
+  };
+  const influxd = createInfluxControl({
+    ...access,
     metaDir: influxdb.metaDir,
     snapshotAddress: influxdb.snapshotAddress,
   });
   const followAccount = async (signal: AbortSignal) => {
     await Promise.all([password?.run(signal), jwtSecret?.run(signal)]);
   };
-  return { influxd, followAccount };
+  return { influxd, access, followAccount };
 }
 
 /** The first line of a file, as it is now. */

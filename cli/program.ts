@@ -8,6 +8,7 @@ import { EXIT } from './exit-codes.js';
 import type { Io } from './io.js';
 import type { Binder, Result } from './tree/binder.js';
 import { addConfigCommands } from './tree/config.js';
+import { addHandoffCommands } from './tree/handoff.js';
 import { addMetadataCommands } from './tree/metadata.js';
 import { addOrderCommands } from './tree/orders.js';
 import { addPrograms } from './tree/programs.js';
@@ -68,6 +69,7 @@ function buildProgram(io: Io, done: (result: Result) => void): Command {
   addRegistryCommands(program, on);
   addMetadataCommands(program, on);
   addOrderCommands(program, on);
+  addHandoffCommands(program, on);
   addConfigCommands(program, on);
   program.addHelpText('after', EXIT_CODES);
   return program;

@@ -120,6 +120,7 @@ function assemble({ config, logger, registry }: ManagerOptions, opened: OpenedSt
     history,
     maxDrops,
     maxEvents,
+    placement: config.placement,
   });
   return { managerId: randomUUID(), store, gate, services, metrics, clock };
 }

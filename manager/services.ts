@@ -1,4 +1,5 @@
 // The services of a manager over one store, wired together: what the HTTP API calls. No I/O happens here.
+import type { PlacementConfig } from '../shared/config/config.js';
 import type { Clock } from '../shared/lifecycle/clock.js';
 import type { Logger } from '../shared/log/logger.js';
 import { Events } from './events/events.js';
@@ -24,6 +25,7 @@ import { Orders } from './nodes/orders.js';
 import { Registrar } from './nodes/registrar.js';
 import { Sessions } from './nodes/sessions.js';
 import { StoreContact } from './nodes/store-contact.js';
+import { Placements } from './placement/placements.js';
 import { Keys } from './store/keys.js';
 import type { Store } from './store/port.js';
 
@@ -41,6 +43,8 @@ export interface ServicesOptions {
   readonly maxDrops: number;
   /** `manager.max-events`: kept per cluster. */
   readonly maxEvents: number;
+  /** `placement.*` */
+  readonly placement: PlacementConfig;
 }
 
 export type Services = ReturnType<typeof createServices>;
@@ -101,6 +105,16 @@ export function createServices(options: ServicesOptions) {
     sessions: new Sessions(store),
     registrar: new Registrar({ store, claims, clock, ttlSeconds }),
     directory: new Directory({ store, keys, views, heartbeats, contact, clock }),
+    placements: new Placements({
+      store,
+      blobs,
+      clock,
+      contact,
+      tell: (cluster, event) => {
+        events.tell(cluster, event);
+      },
+      ...options.placement,
+    }),
     clusters: new Clusters({ store, keys, views, isInGrace: () => contact.isInGrace }),
   };
 }

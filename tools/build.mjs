@@ -27,6 +27,8 @@ const commit = gitCommit();
 const alwaysInputs = ['package.json', 'package-lock.json', 'tools/build.mjs', 'tsconfig.json'];
 const entryPoints = {
   clusterflux: 'cli/main.ts',
+  // A thread begins with a file of its own (agent/gateway/auth/bcrypt-pool.ts).
+  'bcrypt-worker': 'agent/gateway/auth/bcrypt-worker.mjs',
   // The demonstration comes with the sources only where its folder is there.
   ...(existsSync(join(root, 'tools/demo/main.ts')) ? { demo: 'tools/demo/main.ts' } : {}),
 };

@@ -37,6 +37,7 @@ async function describeApi(): Promise<object> {
       history: 10,
       maxDrops: 5,
       maxEvents: 1_000,
+      placement: { minReplication: 3, initialNodes: 1, outAfterMs: 86_400_000 },
     }),
     store,
     logger,

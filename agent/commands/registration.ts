@@ -80,12 +80,14 @@ class Registration {
         influxd: deps.influxd,
         pending: 0,
         held: undefined,
+        hints: undefined,
       }),
       onOrders: (orders) => deps.orders.note(orders),
       onStanding: (standing) => {
         if (standing.kind !== 'unregistered') this.answer.resolve(standing);
       },
       onNews: () => undefined,
+      onDataPlaneNews: () => undefined,
     });
   }
 

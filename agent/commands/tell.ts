@@ -32,13 +32,13 @@ export async function tellManagers(
   const { config, logger } = options;
   const { cluster } = config.agent;
   const { uid } = ports.state.identity;
-  const status = new AgentStatus({ cluster, readyTimeoutMs: 0, clock });
+  const status = new AgentStatus({ cluster, readyTimeoutMs: 0, clock, hints: () => [] });
   status.noteStanding({ kind: 'member', id: nodeId });
   status.noteReport(report);
   const { state, appliedVersion: version, pendingCount: pending, held } = status;
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(TELL_DEADLINE_MS)]);
   try {
-    const heartbeat = { uid, session, version, state, influxd, pending, held };
+    const heartbeat = { uid, session, version, state, influxd, pending, held, hints: undefined };
     await createHttpMembershipApi(ports.client).refresh(cluster, nodeId, heartbeat, signal);
     const api = createHttpEventsApi(ports.client);
     for (const event of events)

@@ -30,6 +30,13 @@ export type QueryAnswer =
   | { readonly kind: 'done'; readonly series: readonly Series[] }
   | { readonly kind: 'refused'; readonly text: string };
 
+export interface QueryOptions {
+  /** For statements that act on the database of the request. */
+  readonly database?: string;
+  /** 10 s where absent: metadata statements take milliseconds, deletes may not. */
+  readonly deadlineMs?: number;
+}
+
 export interface InfluxHttpClient {
   /** Undefined where nothing answers, or what answers is no influxd. Throws only `aborted`. */
   ping(signal?: AbortSignal): Promise<InfluxdIdentity | undefined>;
@@ -37,7 +44,7 @@ export interface InfluxHttpClient {
    * Throws AppError `influxd-unreachable` (retryable; the outcome is unknown), `unauthorized` (then the account is not tried
    * again for some seconds, unless its secret changes) or `aborted`.
    */
-  query(statement: string, signal?: AbortSignal): Promise<QueryAnswer>;
+  query(statement: string, signal?: AbortSignal, options?: QueryOptions): Promise<QueryAnswer>;
   close(): Promise<void>;
 }
 
@@ -128,18 +135,22 @@ class NodeHttpClient implements InfluxHttpClient {
     }
   }
 
-  async query(statement: string, signal?: AbortSignal): Promise<QueryAnswer> {
+  async query(
+    statement: string,
+    signal?: AbortSignal,
+    options: QueryOptions = {},
+  ): Promise<QueryAnswer> {
     const what = `asking influxd at ${this.origin} to run ${brief(statement)}`;
     this.throwWhileDenied();
     const { status, text } = await withDeadline(
-      { what, deadlineMs: this.deadlineMs, signal },
+      { what, deadlineMs: options.deadlineMs ?? this.deadlineMs, signal },
       async (limit) => {
-        const answer = await this.post(what, statement, limit);
+        const answer = await this.post(what, statement, limit, options.database);
         const isNews = this.learnClock(answer.headers.date);
         // Refused, so not run: a token by influxd's own clock may be taken.
         const isWorthAgain =
           answer.status === 401 && isNews && this.options.jwtSecret !== undefined;
-        return isWorthAgain ? this.post(what, statement, limit) : answer;
+        return isWorthAgain ? this.post(what, statement, limit, options.database) : answer;
       },
     );
     if (status === 401 || status === 403) throw this.denied(status, text);
@@ -171,13 +182,18 @@ class NodeHttpClient implements InfluxHttpClient {
     return jwtSecret?.() ?? password?.();
   }
 
-  private async post(what: string, statement: string, signal: AbortSignal): Promise<HttpAnswer> {
+  private async post(
+    what: string,
+    statement: string,
+    signal: AbortSignal,
+    db: string | undefined,
+  ): Promise<HttpAnswer> {
     try {
       return await this.connections.send({
         method: 'POST',
         path: `${this.prefix}/query`,
         headers: { ...this.credentials(), 'content-type': 'application/x-www-form-urlencoded' },
-        body: new URLSearchParams({ q: statement }).toString(),
+        body: new URLSearchParams({ q: statement, ...(db !== undefined && { db }) }).toString(),
         signal,
         isRepeatable: READS_ONLY.test(statement),
       });

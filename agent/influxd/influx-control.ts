@@ -29,10 +29,14 @@ export interface InfluxControlOptions extends HttpClientOptions {
 export interface RealInfluxControl extends InfluxControl {
   /** SHOW DIAGNOSTICS: directories, process id, time of start. Throws as the port's calls do. */
   diagnostics(signal?: AbortSignal): Promise<Diagnostics>;
+  /** As `execute`, for a statement that acts on the database of its request, and with a deadline of the caller's own. */
+  executeOn(database: string, statement: string, signal: AbortSignal): Promise<StatementResult>;
 }
 
 /** Of a metadata request: it takes milliseconds, also with megabytes. */
 const SNAPSHOT_DEADLINE_MS = 10_000;
+/** Of a delete: it looks at all shards of a database. */
+const DELETE_DEADLINE_MS = 60_000;
 
 export function createInfluxControl(options: InfluxControlOptions): RealInfluxControl {
   return new HttpInfluxControl(createHttpClient(options), options);
@@ -84,6 +88,16 @@ class HttpInfluxControl implements RealInfluxControl {
 
   async execute(statement: string, signal?: AbortSignal): Promise<StatementResult> {
     const answer = await this.client.query(statement, signal);
+    return answer.kind === 'done' ? { kind: 'done' } : answer;
+  }
+
+  async executeOn(
+    database: string,
+    statement: string,
+    signal: AbortSignal,
+  ): Promise<StatementResult> {
+    const options = { database, deadlineMs: DELETE_DEADLINE_MS };
+    const answer = await this.client.query(statement, signal, options);
     return answer.kind === 'done' ? { kind: 'done' } : answer;
   }
 

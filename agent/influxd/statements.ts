@@ -60,6 +60,16 @@ export function createSubscription({ path, value }: ObjectOf<'subscription'>): s
   return `CREATE SUBSCRIPTION ${subscriptionOn(path)} DESTINATIONS ${value.mode} ${destinations}`;
 }
 
+/** Creates a user whose password is known as text; influxd makes its own salt. */
+export function createUser(user: string, password: string, isAdmin: boolean): string {
+  const create = `CREATE USER ${quoteIdentifier(user)} WITH PASSWORD ${quoteString(password)}`;
+  return isAdmin ? `${create} WITH ALL PRIVILEGES` : create;
+}
+
+export function setPassword(user: string, password: string): string {
+  return `SET PASSWORD FOR ${quoteIdentifier(user)} = ${quoteString(password)}`;
+}
+
 /** Gives or takes the administrator flag of an existing user. */
 export function setAdmin(user: string, isAdmin: boolean): string {
   const name = quoteIdentifier(user);

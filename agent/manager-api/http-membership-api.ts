@@ -56,8 +56,17 @@ export function createHttpMembershipApi(client: ManagerClient): MembershipApi {
       });
       return judge(client, answer, () => {
         if (answer.status === 200) {
-          const { ttl, version, incarnation, orders } = expectJson(answer, heartbeatAnswerSchema);
-          return { kind: 'refreshed', ttlMs: ttl * 1000, version, incarnation, orders };
+          const body = expectJson(answer, heartbeatAnswerSchema);
+          const { version, incarnation, orders } = body;
+          return {
+            kind: 'refreshed',
+            ttlMs: body.ttl * 1000,
+            version,
+            incarnation,
+            orders,
+            placementVersion: body['placement-version'],
+            registryRevision: body['registry-revision'],
+          };
         }
         const problem = expectProblem(answer);
         return answer.status === 404 ? { kind: 'unknown-node' } : refused(problem);
@@ -104,7 +113,7 @@ function heartbeatBody(heartbeat: Heartbeat): HeartbeatBody {
     pending: heartbeat.pending,
     ...(heartbeat.held === undefined ? {} : { held: heartbeat.held }),
     ...(heartbeat.influxd === undefined ? {} : { influxd: influxdBody(heartbeat.influxd) }),
-    hints: [],
+    ...(heartbeat.hints && { hints: heartbeat.hints.map((each) => ({ ...each })) }),
   };
 }
 

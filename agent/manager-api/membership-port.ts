@@ -59,6 +59,15 @@ export interface Heartbeat {
   readonly pending: number;
   /** What waits for a person; undefined where nothing does. */
   readonly held: HeldList | undefined;
+  /** Held on disk for other nodes, which could not take them; undefined from a command, which does not know. */
+  readonly hints: readonly HeldHints[] | undefined;
+}
+
+/** What is kept for one node. */
+export interface HeldHints {
+  /** Node id. */
+  readonly owner: number;
+  readonly bytes: number;
 }
 
 export interface Refreshed {
@@ -67,6 +76,10 @@ export interface Refreshed {
   readonly version: number;
   readonly incarnation: string;
   readonly orders: Orders | undefined;
+  /** Of the cluster's placement; 0: none. */
+  readonly placementVersion: number;
+  /** Another one: nodes came, went or moved. */
+  readonly registryRevision: number;
 }
 
 /** Throws as ManagerApi does: `manager-unreachable`, `manager-invalid`, `aborted`, `unauthorized`, `forbidden`. */

@@ -96,6 +96,8 @@ class InMemoryRegistry implements FakeRegistry {
       version: this.version,
       incarnation,
       orders: this.orders,
+      placementVersion: 0,
+      registryRevision: this.nodes.size,
     };
   }
 

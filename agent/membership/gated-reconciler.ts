@@ -10,8 +10,16 @@ export interface DueReconciler extends Reconciler {
   readonly nextDueMs: number | undefined;
 }
 
+/** A reconciler that takes somebody's statements between its ticks. */
+export interface StatementReconciler extends DueReconciler {
+  around<T extends { readonly hasChanged: boolean }>(
+    work: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: T; readonly report: TickReport | undefined }>;
+}
+
 export interface GatedReconcilerDeps {
-  readonly inner: DueReconciler;
+  readonly inner: StatementReconciler;
   readonly standing: () => Standing;
   /** Set while a person has paused this node or its cluster. */
   readonly pause: () => PauseOrder | undefined;
@@ -22,7 +30,7 @@ export interface GatedReconcilerDeps {
   readonly onTick: (durationMs: number) => void;
 }
 
-export class GatedReconciler implements DueReconciler {
+export class GatedReconciler implements StatementReconciler {
   private gated: TickReport | undefined;
 
   constructor(private readonly deps: GatedReconcilerDeps) {}
@@ -47,6 +55,15 @@ export class GatedReconciler implements DueReconciler {
     const report = await inner.tick(mode, signal);
     onTick(clock.monotonicMs() - startedMs);
     return report;
+  }
+
+  /** A closed gate keeps the change on this server, where it waits like any other local change. */
+  async around<T extends { readonly hasChanged: boolean }>(
+    work: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: T; readonly report: TickReport | undefined }> {
+    if (this.gate() !== undefined) return { result: await work(signal), report: undefined };
+    return this.deps.inner.around(work, signal);
   }
 
   private gate(): TickReport | undefined {

@@ -9,6 +9,7 @@ import type { Availability } from '../manager-api/availability.js';
 import type {
   Heartbeat,
   MembershipApi,
+  Refreshed,
   Refusal,
   Registered,
   Registration,
@@ -49,6 +50,13 @@ export interface MembershipDeps {
   readonly onOrders: (orders: Orders) => Promise<void>;
   /** The cluster's newest version is another one than at the heartbeat before ('' and 0: no such cluster). */
   readonly onNews: (newest: { readonly version: number; readonly incarnation: string }) => void;
+  /** The registry or the placement is another than at the heartbeat before; also after each registration. */
+  readonly onDataPlaneNews: (newest: DataPlaneNews) => void;
+}
+
+export interface DataPlaneNews {
+  /** Undefined right after a registration, whose answer does not say. */
+  readonly placementVersion: number | undefined;
 }
 
 /** After all endpoints were tried in vain they are tried again so often, for ever. */
@@ -68,6 +76,7 @@ export class Membership {
   private refusal: Refusal | undefined;
   private intervalMs: number;
   private lastSeen: string | undefined;
+  private lastDataPlane: string | undefined;
   private running: Promise<void> = Promise.resolve();
 
   constructor(private readonly deps: MembershipDeps) {
@@ -162,6 +171,8 @@ export class Membership {
     this.deps.logger.info('registered', { node: result.id, metaVersion: result.version });
     this.deps.onStanding({ kind: 'member', id: result.id });
     this.noteVersion(result);
+    this.lastDataPlane = undefined;
+    this.deps.onDataPlaneNews({ placementVersion: undefined });
     return this.intervalMs;
   }
 
@@ -178,6 +189,7 @@ export class Membership {
         this.adoptInterval(result.ttlMs / 3);
         if (result.orders !== undefined) await this.deps.onOrders(result.orders);
         this.noteVersion(result);
+        this.noteDataPlane(result);
         return this.intervalMs;
       case 'unknown-node':
         this.deps.logger.warn('the managers do not know this node any more, registering again', {
@@ -220,6 +232,13 @@ export class Membership {
     if (seen === this.lastSeen) return;
     this.lastSeen = seen;
     this.deps.onNews({ version, incarnation });
+  }
+
+  private noteDataPlane({ placementVersion, registryRevision }: Refreshed): void {
+    const seen = `${placementVersion}.${registryRevision}`;
+    if (seen === this.lastDataPlane) return;
+    this.lastDataPlane = seen;
+    this.deps.onDataPlaneNews({ placementVersion });
   }
 
   private adoptInterval(managersMs: number): void {

@@ -1,20 +1,23 @@
 // One agent's calls to others: signed where there is a secret, over TLS where there are certificates, and no answer is
-// believed that does not come from the node that was meant. It keeps connections, and repeats only what was not accepted.
-import { request as httpRequest, Agent as HttpAgent } from 'node:http';
-import { request as httpsRequest, Agent as HttpsAgent } from 'node:https';
+// believed that does not come from the node that was meant. It keeps connections, and repeats only what was not accepted,
+// or went into a connection that was closed already.
+import type { Readable } from 'node:stream';
 import type { Address } from '../../shared/config/address.js';
 import { formatAddress } from '../../shared/config/address.js';
 import { AppError } from '../../shared/errors/app-error.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { PeerKeys } from '../../shared/peer-auth/secret.js';
+import type { Signed } from '../../shared/peer-auth/signer.js';
 import { newNonce, PeerSigner } from '../../shared/peer-auth/signer.js';
 import { ANSWER_HEADER, formatAsking } from '../../shared/peer-auth/wire.js';
-import type { Certificates } from '../../shared/security/certificates.js';
-import { MIN_TLS_VERSION } from '../../shared/security/certificates.js';
+import { FRAMES_TYPE } from './frames.js';
+import { openFrames } from './open-frames.js';
 import { mismatch, refused, unreachable, type Peer, type Raw } from './peer-errors.js';
 import { HELLO_PATH } from './peer-routes.js';
 import type { PeerSecurity } from './peer-security.js';
 import { TO_HEADER } from './peer-server.js';
+import type { Lane } from './peer-transport.js';
+import { PeerTransport, StaleConnection } from './peer-transport.js';
 import { readBody } from './read-body.js';
 
 export interface PeerClientOptions {
@@ -33,6 +36,16 @@ export interface PeerCall {
   readonly body?: Uint8Array;
   /** The largest answer that is read; 64 MiB where absent. */
   readonly maxAnswerBytes?: number;
+  /** Which of its connections it takes; `calls` where absent. */
+  readonly lane?: Lane;
+  /** In place of the client's own. */
+  readonly deadlineMs?: number;
+}
+
+/** A streamed answer. The body errors where it is not exactly what the peer sent, to its end; destroying it ends the call. */
+export interface PeerStreamed {
+  readonly head: unknown;
+  readonly body: Readable;
 }
 
 /** Any status of the node that was meant; 401 and 429 without its signature are errors. */
@@ -45,17 +58,21 @@ const DEADLINE_MS = 10_000;
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 /** A challenge is short; what is longer is none. */
 const MAX_CHALLENGE_BYTES = 64 * 1024;
-const MAX_SOCKETS_PER_PEER = 16;
+const NO_SIGNAL = new AbortController().signal;
 
 interface Exchange extends PeerCall {
   readonly headers: Readonly<Record<string, string>>;
+  /** The key for the frames of a streamed answer; null: they have no codes. Absent: a streamed answer is an error. */
+  readonly framesKey?: Buffer | null;
+  /** Ends a streamed answer, also after the call. */
+  readonly life?: AbortSignal;
 }
+
+type Received = Raw & { readonly streamed?: PeerStreamed };
 
 export class PeerClient {
   private readonly signer: PeerSigner;
-  private readonly common = { keepAlive: true, noDelay: true, maxSockets: MAX_SOCKETS_PER_PEER };
-  private readonly plain = new HttpAgent(this.common);
-  private tls: { readonly of: Certificates; readonly agent: HttpsAgent } | undefined;
+  private readonly transport = new PeerTransport();
 
   constructor(private readonly options: PeerClientOptions) {
     this.signer = new PeerSigner(options);
@@ -72,29 +89,60 @@ export class PeerClient {
     call: PeerCall,
     signal?: AbortSignal,
   ): Promise<PeerAnswer> {
-    const path = call.path.split('?')[0] ?? '';
-    const what = `asking the agent at ${formatAddress(address)} for ${call.method} ${path}`;
-    const peer: Peer = { address, uid, what };
-    return this.withDeadline(what, signal, async (limit) => {
-      const keys = this.options.security.keys?.current;
-      return keys === undefined
-        ? this.callUnsigned(peer, call, limit)
-        : this.callSigned(keys, peer, call, limit);
-    });
+    return this.begin(address, uid, call, signal, {});
+  }
+
+  /**
+   * As `call`, for a route that streams: the deadline ends when its head is here, `signal` ends the body too. Where the peer
+   * had no more to say than an answer of a status, it is that.
+   */
+  async open(
+    address: Address,
+    uid: string,
+    call: PeerCall,
+    signal: AbortSignal,
+  ): Promise<PeerAnswer | PeerStreamed> {
+    const received = await this.begin(address, uid, call, signal, { life: signal });
+    return received.streamed ?? received;
   }
 
   /** Ends kept connections; calls under way end by their own signals. */
   close(): void {
-    this.plain.destroy();
-    this.tls?.agent.destroy();
+    this.transport.close();
   }
 
-  private async callUnsigned(peer: Peer, call: PeerCall, signal: AbortSignal): Promise<PeerAnswer> {
-    const answer = await this.exchange(
-      peer,
-      { ...call, headers: { [TO_HEADER]: peer.uid } },
-      signal,
-    );
+  private begin(
+    address: Address,
+    uid: string,
+    call: PeerCall,
+    signal: AbortSignal | undefined,
+    how: { readonly life?: AbortSignal },
+  ): Promise<Received> {
+    const path = call.path.split('?')[0] ?? '';
+    const what = `asking the agent at ${formatAddress(address)} for ${call.method} ${path}`;
+    const peer: Peer = { address, uid, what };
+    const deadlineMs = call.deadlineMs ?? this.options.deadlineMs ?? DEADLINE_MS;
+    return this.withDeadline(what, deadlineMs, signal, async (limit) => {
+      const keys = this.options.security.keys?.current;
+      const attempt = () =>
+        keys === undefined
+          ? this.callUnsigned(peer, { ...call, ...how }, limit)
+          : this.callSigned(keys, peer, { ...call, ...how }, limit);
+      return attempt().catch((error: unknown) => {
+        // Every route may be asked twice. What the first one signed is not used again.
+        if (error instanceof StaleConnection && !limit.aborted) return attempt();
+        throw error;
+      });
+    });
+  }
+
+  private async callUnsigned(
+    peer: Peer,
+    call: PeerCall & Pick<Exchange, 'life'>,
+    signal: AbortSignal,
+  ): Promise<Received> {
+    const headers = { [TO_HEADER]: peer.uid };
+    const answer = await this.exchange(peer, { ...call, headers, framesKey: null }, signal);
     if (answer.status === 401 || answer.status === 429) throw refused(peer, answer);
     if (answer.status === 421) throw mismatch(peer);
     return answer;
@@ -103,16 +151,19 @@ export class PeerClient {
   private async callSigned(
     keys: PeerKeys,
     peer: Peer,
-    call: PeerCall,
+    call: PeerCall & Pick<Exchange, 'life'>,
     signal: AbortSignal,
-  ): Promise<PeerAnswer> {
+  ): Promise<Received> {
     const { method, path, body = Buffer.alloc(0) } = call;
     for (let isFirst = true; ; isFirst = false) {
       const toSign = { method, path, body, to: peer.uid };
-      const signed =
+      const signed: Signed =
         this.signer.sign(keys, toSign) ?? (await this.firstSigned(keys, peer, toSign, signal));
       const headers = { authorization: signed.authorization };
-      const answer = await this.exchange(peer, { ...call, headers }, signal);
+      const framesKey = this.signer.streamKey(keys, signed);
+      const answer = await this.exchange(peer, { ...call, headers, framesKey }, signal);
+      // Its first frame bore a code.
+      if (answer.streamed !== undefined) return answer;
       const { status } = answer;
       const code = String(answer.headers[ANSWER_HEADER] ?? '');
       if (this.signer.isAnswer(keys, signed, { code, status, body: answer.body })) {
@@ -154,52 +205,52 @@ export class PeerClient {
     return this.signer.takeChallenge(keys, uid, nonce, headers['www-authenticate']);
   }
 
-  private exchange(peer: Peer, call: Exchange, signal: AbortSignal): Promise<Raw> {
-    const { method, path, headers, body, maxAnswerBytes = MAX_ANSWER_BYTES } = call;
-    const { host, port } = peer.address;
-    const certificates = this.options.security.certificates?.current;
-    const common = { host, port, method, path, signal };
-    const length = body === undefined ? {} : { 'content-length': body.length };
-    const options = { ...common, headers: { ...headers, ...length } };
-    return new Promise((resolve, reject) => {
-      const outgoing =
-        certificates === undefined
-          ? httpRequest({ ...options, agent: this.plain })
-          : httpsRequest({ ...options, agent: this.tlsAgent(certificates) });
-      outgoing.on('error', reject);
-      outgoing.on('response', (response) => {
-        const { statusCode: status = 0, headers: received } = response;
-        readBody(response, maxAnswerBytes, signal).then(
-          (read) => {
-            resolve({ status, headers: received, body: read });
-          },
-          (error: unknown) => {
-            outgoing.destroy();
-            reject(error instanceof Error ? error : new Error(String(error)));
-          },
-        );
-      });
-      outgoing.end(body);
-    });
-  }
-
-  /** New certificates get connections of their own; those of the old ones end when they are idle. */
-  private tlsAgent(certificates: Certificates): HttpsAgent {
-    if (this.tls?.of !== certificates) {
-      this.tls?.agent.destroy();
-      const { cert, key, ca } = certificates;
-      const agent = new HttpsAgent({ ...this.common, cert, key, ca, minVersion: MIN_TLS_VERSION });
-      this.tls = { of: certificates, agent };
+  private async exchange(peer: Peer, call: Exchange, signal: AbortSignal): Promise<Received> {
+    const { method, path, headers, body, lane = 'calls', framesKey, life = NO_SIGNAL } = call;
+    // A streamed answer outlives the deadline of its beginning: it has a signal of its own.
+    const connection = new AbortController();
+    const end = () => {
+      connection.abort();
+    };
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      if (signal.aborted) end();
+      const outgoing = { method, path, headers, body, lane };
+      const certificates = this.options.security.certificates?.current;
+      const response = await this.transport.send(
+        peer.address,
+        outgoing,
+        certificates,
+        connection.signal,
+      );
+      const { statusCode: status = 0, headers: received } = response;
+      const isStream = received['content-type'] === FRAMES_TYPE && framesKey !== undefined;
+      if (status === 200 && isStream && call.life !== undefined) {
+        const streamed = await openFrames(response, {
+          key: framesKey ?? undefined,
+          signal,
+          life,
+          end,
+        });
+        return { status, headers: received, body: Buffer.alloc(0), streamed };
+      }
+      const { maxAnswerBytes = MAX_ANSWER_BYTES } = call;
+      const read = await readBody(response, maxAnswerBytes, signal);
+      return { status, headers: received, body: read };
+    } catch (error) {
+      end();
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', end);
     }
-    return this.tls.agent;
   }
 
   private async withDeadline<T>(
     what: string,
+    deadlineMs: number,
     outer: AbortSignal | undefined,
     work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const { deadlineMs = DEADLINE_MS } = this.options;
     const ended = new AbortController();
     const end = () => {
       ended.abort();

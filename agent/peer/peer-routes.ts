@@ -1,5 +1,6 @@
 // What an agent tells other agents, and the commands of an operator who has the cluster's secret. It answers questions of
-// its own node alone, and changes nothing.
+// its own node alone, and changes nothing; what the data plane asks of a node is in data-routes.ts.
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 
 export interface PeerRequest {
@@ -18,6 +19,13 @@ export interface PeerReply {
   readonly body: Uint8Array;
 }
 
+/** An answer that is not held whole: 200, in frames (frames.ts). Where `body` fails, the asker's body fails. */
+export interface PeerStream {
+  /** JSON; the asker has it before any of the body. */
+  readonly head: object;
+  readonly body: Readable;
+}
+
 export interface PeerRoute {
   readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** Exact, decoded. */
@@ -26,7 +34,9 @@ export interface PeerRoute {
   readonly needs: 'proof' | 'proof-if-any';
   /** 0: it takes none. */
   readonly maxBodyBytes: number;
-  answer(request: PeerRequest): Promise<PeerReply> | PeerReply;
+  /** Until the answer, or the beginning of a streamed one, is there, its request read; 20 s where absent. */
+  readonly deadlineMs?: number;
+  answer(request: PeerRequest): Promise<PeerReply | PeerStream> | PeerReply | PeerStream;
 }
 
 export const HELLO_PATH = '/peer/v1/hello';
@@ -43,6 +53,8 @@ export const helloSchema = z.object({
   influxd: z.object({ answers: z.boolean() }),
   /** The newest version of the cluster's metadata that it was in step with. */
   version: z.number().int(),
+  /** The release of the peer channel: 1 takes points, reads and words of hints. Absent: of an agent without them. */
+  peer: z.number().int().optional(),
 });
 export type Hello = z.infer<typeof helloSchema>;
 
@@ -52,9 +64,14 @@ export interface PeerRoutesDeps {
   readonly status: () => unknown;
   /** The local influxd's metadata as it is in memory now, hashes included, as bytes of a meta.Data message. */
   readonly metadata: (signal: AbortSignal) => Promise<Uint8Array>;
+  /** Those of the data plane; absent: none. */
+  readonly more?: readonly PeerRoute[];
 }
 
-export function peerRoutes({ hello, status, metadata }: PeerRoutesDeps): PeerRoute[] {
+/** What an agent with a data plane says in its hello. */
+export const PEER_CHANNEL = 1;
+
+export function peerRoutes({ hello, status, metadata, more = [] }: PeerRoutesDeps): PeerRoute[] {
   const reading = { method: 'GET', maxBodyBytes: 0 } as const;
   return [
     { ...reading, path: HELLO_PATH, needs: 'proof-if-any', answer: () => json(200, hello()) },
@@ -69,6 +86,7 @@ export function peerRoutes({ hello, status, metadata }: PeerRoutesDeps): PeerRou
         body: await metadata(signal),
       }),
     },
+    ...more,
   ];
 }
 
@@ -85,6 +103,7 @@ export function problem(status: number, code: string, detail: string): PeerReply
     413: 'Too large',
     421: 'Meant for another node',
     429: 'Too many attempts',
+    503: 'Busy',
   };
   const title = titles[status] ?? 'Failed';
   return json(status, { status, code, title, detail }, 'application/problem+json');

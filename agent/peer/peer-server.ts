@@ -9,11 +9,13 @@ import { sha256 } from '../../shared/peer-auth/messages.js';
 import { PeerVerifier } from '../../shared/peer-auth/verifier.js';
 import type { Proof } from '../../shared/peer-auth/wire.js';
 import { ANSWER_HEADER, parseAuthorization, SCHEME } from '../../shared/peer-auth/wire.js';
-import type { PeerReply, PeerRoute } from './peer-routes.js';
+import { FRAMES_TYPE } from './frames.js';
+import type { PeerReply, PeerRoute, PeerStream } from './peer-routes.js';
 import { problem } from './peer-routes.js';
 import type { PeerSecurity } from './peer-security.js';
 import { hasVerifiedCertificate } from './peer-security.js';
 import { BodyTooLarge, readBody } from './read-body.js';
+import { sendStream } from './send-stream.js';
 
 export interface PeerServerDeps {
   readonly uid: string;
@@ -28,8 +30,16 @@ export interface PeerServerDeps {
 /** Request: the uid that it is meant for, where no signature says so. */
 export const TO_HEADER = 'x-clusterflux-to';
 
-/** Of one request, its body included. */
+/** Of one request, its body included, until its answer is there. */
 const DEADLINE_MS = 20_000;
+
+/**
+ * Bodies that are being read or worked on, together, in bytes: beyond, 503. Every peer may send at once, and a node that
+ * runs out of memory loses more than a batch that is sent again.
+ */
+const MAX_BODIES_BYTES = 256 * 1024 * 1024;
+/** Smaller ones are not worth counting. */
+const SMALL_BODY_BYTES = 64 * 1024;
 
 /** Whose request it is: what signs the answer, and the uid that asked. */
 interface Caller {
@@ -49,6 +59,7 @@ const NOBODY: Caller = { signed: undefined };
 export class PeerServer {
   private readonly verifier: PeerVerifier;
   private readonly failures: Failures;
+  private bodiesBytes = 0;
 
   constructor(private readonly deps: PeerServerDeps) {
     const { uid, clock, maxFailures } = deps;
@@ -66,7 +77,16 @@ export class PeerServer {
       return;
     }
     const { signed } = admission.caller;
-    const reply = await this.answer(request, response, route, admission.caller);
+    const ended = new AbortController();
+    response.once('close', () => {
+      ended.abort();
+    });
+    const reply = await this.answer(request, route, admission.caller, ended);
+    if ('head' in reply) {
+      const key = signed && this.verifier.streamKey(signed.key, signed.proof);
+      await sendStream(response, reply, { key, contentType: FRAMES_TYPE });
+      return;
+    }
     if (response.destroyed) return;
     const { status, body } = reply;
     const code = signed && this.verifier.signAnswer(signed.key, signed.proof, status, body);
@@ -155,19 +175,22 @@ export class PeerServer {
     return { kind: 'refused', reply, headers: { 'www-authenticate': SCHEME } };
   }
 
-  /** Never rejects; what goes wrong is an answer too, and signed. */
+  /** Never rejects; what goes wrong is an answer too, and signed. `ended` is aborted at the deadline. */
   private async answer(
     request: IncomingMessage,
-    response: ServerResponse,
     route: PeerRoute | undefined,
     { signed }: Caller,
-  ): Promise<PeerReply> {
-    const ended = new AbortController();
-    const end = () => {
+    ended: AbortController,
+  ): Promise<PeerReply | PeerStream> {
+    const timer = setTimeout(() => {
       ended.abort();
-    };
-    const timer = setTimeout(end, DEADLINE_MS);
-    response.once('close', end);
+    }, route?.deadlineMs ?? DEADLINE_MS);
+    const bytes = announcedBytes(request, route);
+    if (this.bodiesBytes + bytes > MAX_BODIES_BYTES) {
+      clearTimeout(timer);
+      return problem(503, 'busy', 'this agent works on as many bytes as it takes; try again');
+    }
+    this.bodiesBytes += bytes;
     try {
       const body = await readBody(request, route?.maxBodyBytes ?? 0, ended.signal);
       if (signed !== undefined && sha256(body) !== signed.proof.body) {
@@ -179,8 +202,8 @@ export class PeerServer {
     } catch (error) {
       return this.failureOf(request, error);
     } finally {
+      this.bodiesBytes -= bytes;
       clearTimeout(timer);
-      response.off('close', end);
     }
   }
 
@@ -191,6 +214,14 @@ export class PeerServer {
     this.deps.logger.error('answering a peer failed', { op, err: error, reason: messageOf(error) });
     return problem(500, 'internal', 'answering failed; the log of that agent says why');
   }
+}
+
+/** What the body will need: as much as it says, or where it doesn't, as the route takes at most. */
+function announcedBytes({ headers }: IncomingMessage, route: PeerRoute | undefined): number {
+  const most = route?.maxBodyBytes ?? 0;
+  const said = Number(headers['content-length'] ?? most);
+  const bytes = Number.isFinite(said) ? Math.min(said, most) : most;
+  return bytes <= SMALL_BODY_BYTES ? 0 : bytes;
 }
 
 /** To somebody who has the secret, so it may know that it came to the wrong place. */

@@ -4,6 +4,7 @@ import { AppError } from '../../shared/errors/app-error.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { Readiness } from '../../shared/http/status-server.js';
 import { describeKey } from '../../shared/meta/diff.js';
+import type { HeldHints } from '../manager-api/membership-port.js';
 import type { Standing } from '../membership/membership.js';
 import { RESTARTING } from '../restart/members.js';
 import type { HeldItem as WireHeldItem, HeldList } from '../../shared/api/orders.js';
@@ -22,8 +23,8 @@ export interface StatusBody {
   readonly 'in-step': boolean;
   readonly pending: readonly { object: string; reason: string; remedy: string }[];
   readonly held: readonly WireHeldItem[];
-  /** Writes kept for other nodes; the gateway fills it. */
-  readonly hints: readonly { owner: number; bytes: number }[];
+  /** Writes kept for other nodes. */
+  readonly hints: readonly HeldHints[];
   readonly influxd: { readonly answers: boolean; readonly version: string | null };
 }
 
@@ -32,6 +33,7 @@ export interface AgentStatusOptions {
   /** `agent.ready-timeout`: being registered and in step is asked for no longer than this after the start. */
   readonly readyTimeoutMs: number;
   readonly clock: Clock;
+  readonly hints: () => readonly HeldHints[];
 }
 
 /**
@@ -50,6 +52,7 @@ export class AgentStatus {
   private versionInStep = 0;
   private influxdVersion: string | undefined;
   private isRestarting = false;
+  private isCounted = false;
 
   constructor(private readonly options: AgentStatusOptions) {
     this.startedMs = options.clock.monotonicMs();
@@ -67,6 +70,13 @@ export class AgentStatus {
       this.wasInStep = true;
       this.versionInStep = report.version;
     }
+    this.changed();
+  }
+
+  /** The placement counts this node as a member: shards may be its own from now on. */
+  noteCounted(): void {
+    if (this.isCounted) return;
+    this.isCounted = true;
     this.changed();
   }
 
@@ -151,7 +161,7 @@ export class AgentStatus {
         remedy,
       })),
       held: (report?.held ?? []).map(heldInWords),
-      hints: [],
+      hints: this.options.hints(),
       influxd: {
         answers: this.influxdVersion !== undefined,
         version: this.influxdVersion ?? null,
@@ -159,7 +169,10 @@ export class AgentStatus {
     };
   }
 
-  /** Resolves when a first tick has ended, as a member or because the ready timeout is over; rejects `aborted`. */
+  /**
+   * Resolves when a first tick has ended and the placement counts this node, or because the ready timeout is over; rejects
+   * `aborted`.
+   */
   whenStarted(signal: AbortSignal): Promise<void> {
     return this.until(() => this.hasStarted, this.options.readyTimeoutMs, signal);
   }
@@ -198,7 +211,8 @@ export class AgentStatus {
   }
 
   private get hasStarted(): boolean {
-    return this.hasTickedAsMember || (this.isOverdue && this.report !== undefined);
+    if (this.hasTickedAsMember && this.isCounted) return true;
+    return this.isOverdue && this.report !== undefined;
   }
 
   private get isOverdue(): boolean {

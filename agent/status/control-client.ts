@@ -1,8 +1,9 @@
 // The other end of the agent's socket, for commands on the same machine. A socket at which nobody listens means that no
 // agent runs on this state directory; that is an answer, not an error.
-import type { RequestOptions } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { AppError, messageOf } from '../../shared/errors/app-error.js';
 import { answerFromWire, requestToWire } from '../restart/restart-wire.js';
 import type { RestartAnswer, RestartRequest } from '../restart/restarts.js';
@@ -40,6 +41,46 @@ export async function askForRestart(
   const answer = await ask('POST', '/restart', body, options);
   if (answer === undefined) return { kind: 'no-agent' };
   return { kind: 'answered', value: answerFromWire(JSON.parse(answer.toString())) };
+}
+
+/** The body of the running agent's answer to one request. Throws as `askForSync`, and what the agent refused it with. */
+export async function askAgent(
+  method: 'GET' | 'POST',
+  path: string,
+  options: AskOptions,
+): Promise<AskedAgent<Buffer>> {
+  const answer = await ask(method, path, Buffer.alloc(0), options);
+  return answer === undefined ? { kind: 'no-agent' } : { kind: 'answered', value: answer };
+}
+
+/** As `askAgent`, with the body as it comes; a body that breaks off is an error of the stream. The deadline is for all of it. */
+export async function streamFromAgent(
+  path: string,
+  { stateDir, deadlineMs, signal }: AskOptions,
+): Promise<AskedAgent<Readable>> {
+  const socketPath = join(stateDir, SOCKET_FILE);
+  const ended = AbortSignal.any([AbortSignal.timeout(deadlineMs), signal]);
+  const response = await opened({ socketPath, method: 'GET', path, agent: false, signal: ended });
+  if (response === undefined) return { kind: 'no-agent' };
+  if (response.statusCode === 200) return { kind: 'answered', value: response };
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  throw refusalOf(Buffer.concat(chunks));
+}
+
+/** Undefined where no agent listens. */
+function opened(options: RequestOptions): Promise<IncomingMessage | undefined> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(options, resolve);
+    outgoing.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
+      else {
+        const why = `asking the running agent at ${options.socketPath ?? ''} failed: ${error.message}`;
+        reject(new AppError('timeout', why, { cause: error }));
+      }
+    });
+    outgoing.end();
+  });
 }
 
 /** The body of an answer with 200; undefined where no agent listens. */
@@ -89,6 +130,9 @@ function exchange(options: RequestOptions, body: Buffer): Promise<Exchanged> {
 }
 
 function refusalOf(body: Buffer): AppError {
-  const { detail } = JSON.parse(body.toString()) as { detail?: string };
+  const { detail, code } = JSON.parse(body.toString()) as { detail?: string; code?: string };
+  if (code === 'node-not-found' && detail !== undefined) {
+    return new AppError('node-not-found', detail, { status: 404 });
+  }
   return new AppError('internal', `the running agent answered: ${detail ?? 'no reason'}`);
 }

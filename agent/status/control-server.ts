@@ -23,6 +23,10 @@ export interface ControlServerDeps {
   readonly status: () => StatusBody;
   /** The local influxd's metadata as it is in memory now, as bytes of a meta.Data message. */
   readonly metadata: (signal: AbortSignal) => Promise<Uint8Array>;
+  /** Answers `/handoff` and what is below; absent where the agent keeps no hints. */
+  readonly handoff?:
+    | ((request: IncomingMessage, response: ServerResponse, signal: AbortSignal) => Promise<void>)
+    | undefined;
 }
 
 /** Requests are a few words. */
@@ -84,6 +88,10 @@ export class ControlServer {
   private async route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { signal } = this.stopping;
     const route = `${request.method ?? ''} ${request.url ?? ''}`;
+    if (this.deps.handoff !== undefined && /^\/handoff(?=[/?]|$)/.test(request.url ?? '')) {
+      await this.deps.handoff(request, response, signal);
+      return;
+    }
     switch (route) {
       case 'POST /sync': {
         const mode = modeFromWire(await readRequest(request, syncRequestSchema));

@@ -10,6 +10,7 @@ import { dropsData } from './apply-order.js';
 import type { Attempts } from './attempts.js';
 import type { BaseRecord, Move } from './base.js';
 import type { BaseStore } from './base-store.js';
+import { withFields } from './decide.js';
 import type { Impossible, LiveStep } from './live-step.js';
 import { autogenKey, liveStep } from './live-step.js';
 import { moveOfAlter, moveOfCreate, movesOfDrop } from './moves.js';
@@ -26,6 +27,8 @@ export interface LiveDeps {
   readonly attempts: Attempts;
   readonly logger: Logger;
   readonly nowMs: () => number;
+  /** As of a LiveContext. */
+  readonly passwordOf?: ((user: string, hash: string) => string | undefined) | undefined;
 }
 
 export interface LiveResult {
@@ -126,6 +129,7 @@ export class LiveApplier {
       remote: this.remote.schema,
       local: this.local.schema,
       serverVersion: this.deps.observer.serverVersion,
+      ...(this.deps.passwordOf && { passwordOf: this.deps.passwordOf }),
     });
     if (step.kind === 'impossible') this.wait(apply.key, step);
     if (step.kind === 'statement' && step.leftOut !== undefined) this.wait(apply.key, step.leftOut);
@@ -166,7 +170,8 @@ export class LiveApplier {
     await reached('agent.change.executed');
     await this.look();
     await reached('agent.change.read-back');
-    await this.settle(apply.key, step.expected, moves);
+    if (step.isSalted) await this.settleSalted(apply);
+    else await this.settle(apply.key, step.expected, moves);
     this.say(apply.key, apply.kind === 'drop' ? 'dropped' : 'altered');
   }
 
@@ -190,6 +195,27 @@ export class LiveApplier {
       });
     }
     await this.deps.store.append(records);
+  }
+
+  /** The same password under another salt: here stands what influxd made of it, there what the cluster has. */
+  private async settleSalted(apply: Change): Promise<void> {
+    const found = this.local.schema.get(apply.key);
+    if (apply.kind !== 'alter' || found?.kind !== 'user') {
+      this.hasMoved = true;
+      return this.deps.store.append([{ record: 'settled' }]);
+    }
+    const [remote, local] = [apply.base.remote?.object, apply.base.local];
+    const hashOnly = ['hash'];
+    const object = remote ? withFields(remote, hashOnly, apply.remote.object) : apply.remote.object;
+    const entry = {
+      ...apply.base,
+      remote: { object, mark: apply.remote.mark },
+      local: local ? withFields(local, hashOnly, found) : found,
+    };
+    await this.deps.store.append([
+      { record: 'moves', moves: [{ key: apply.key, entry }] },
+      { record: 'settled' },
+    ]);
   }
 
   private async replace(

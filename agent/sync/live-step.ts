@@ -6,8 +6,11 @@ import {
   setDefaultPolicy,
   createDatabase,
   createPolicy,
+  createUser,
+  setPassword,
 } from '../influxd/statements.js';
 import { alterPolicy, createContinuousQuery, createSubscription } from '../influxd/statements.js';
+import { whyUnquotable } from '../influxd/quote.js';
 import { refusalOf, whyBadName } from '../influxd/rules.js';
 import type { ObjectKey, ObjectOf, Schema, SchemaObject } from '../../shared/meta/model.js';
 import { keyOf, nameOf } from '../../shared/meta/model.js';
@@ -19,6 +22,8 @@ export interface LiveContext {
   /** What influxd has now. */
   readonly local: Schema;
   readonly serverVersion: string | undefined;
+  /** The text behind a password hash of the cluster, where this agent was told it (agent/gateway/metadata/passwords.ts). */
+  readonly passwordOf?: (user: string, hash: string) => string | undefined;
 }
 
 export type LiveStep =
@@ -33,6 +38,8 @@ export type LiveStep =
       readonly firstPolicy?: ObjectOf<'policy'>;
       /** Fields that stay behind, and why. */
       readonly leftOut?: Impossible;
+      /** influxd makes a salt of its own: the hash that is found afterwards stands for the same password. */
+      readonly isSalted?: true;
     }
   /** Dropped, then created anew: queries and subscriptions can't be altered. */
   | { readonly kind: 'replace'; readonly drop: string; readonly create: string }
@@ -69,7 +76,7 @@ function createStep(target: SchemaObject, context: LiveContext): LiveStep {
     case 'database':
       return createDatabaseStep(target, context);
     case 'user':
-      return needsOffline(HASH_REASON);
+      return createUserStep(target, context);
     case 'privilege':
       return grantStep(target, context);
     case 'policy':
@@ -81,6 +88,14 @@ function createStep(target: SchemaObject, context: LiveContext): LiveStep {
     case 'subscription':
       return refused(target, context) ?? statement(createSubscription(target), target);
   }
+}
+
+/** Only while the text of the password is known, which travels beside a statement that came through a gateway. */
+function createUserStep(target: ObjectOf<'user'>, context: LiveContext): LiveStep {
+  const [user] = target.path;
+  const password = context.passwordOf?.(user, target.value.hash);
+  if (password === undefined || whyUnquotable(user) !== undefined) return needsOffline(HASH_REASON);
+  return statement(createUser(user, password, target.value.admin), target);
 }
 
 const HASH_REASON = "a password hash can't be set by a statement";
@@ -150,7 +165,7 @@ function alterStep(apply: Extract<Apply, { kind: 'alter' }>, context: LiveContex
     case 'subscription':
       return replaceStep(target, createSubscription(target), context);
     case 'user':
-      return userStep(apply, target);
+      return userStep(apply, target, context);
     case 'privilege':
       return grantStep(target, context);
   }
@@ -176,13 +191,26 @@ function replaceStep(
   return refused(target, context) ?? { kind: 'replace', drop: drop(target), create };
 }
 
-/** The administrator flag goes by a statement, the hash does not. */
-function userStep(apply: Extract<Apply, { kind: 'alter' }>, target: ObjectOf<'user'>): LiveStep {
+/** The administrator flag goes by a statement; the hash does where the text behind it is known, in a statement of its own. */
+function userStep(
+  apply: Extract<Apply, { kind: 'alter' }>,
+  target: ObjectOf<'user'>,
+  context: LiveContext,
+): LiveStep {
+  const before = apply.before as ObjectOf<'user'>;
+  const [user] = target.path;
+  const password = apply.fields.includes('hash')
+    ? context.passwordOf?.(user, target.value.hash)
+    : undefined;
+  if (password !== undefined && whyUnquotable(user) === undefined) {
+    const value = { ...before.value, hash: target.value.hash };
+    const step = statement(setPassword(user, password), { ...before, value });
+    return { ...step, fields: ['hash'], isSalted: true };
+  }
   const leftOut = apply.fields.includes('hash')
     ? needsOffline("its password was changed, and a hash can't be set by a statement")
     : undefined;
   if (!apply.fields.includes('admin')) return leftOut ?? impossible('nothing to alter', '');
-  const before = apply.before as ObjectOf<'user'>;
   return {
     ...statement(setAdmin(target.path[0], target.value.admin), {
       ...before,

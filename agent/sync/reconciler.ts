@@ -23,6 +23,7 @@ import { joinIfNeeded } from './joiner.js';
 import type { LocalState } from './observe.js';
 import { LocalObserver } from './observe.js';
 import type { Plan, PlannedPending } from './plan-types.js';
+import { LIVE_MODE } from './port.js';
 import type {
   HeldItem,
   Reconciler,
@@ -75,6 +76,8 @@ export interface ReconcilerDeps {
   /** A person's decision on what this node holds, where the managers have one. */
   readonly approval: () => ApprovalOrder | undefined;
   readonly onEvent: (event: SyncEvent) => void;
+  /** The text behind a password hash of the cluster, where this agent was told it. */
+  readonly passwordOf?: (user: string, hash: string) => string | undefined;
 }
 
 export class SyncReconciler implements Reconciler {
@@ -100,6 +103,23 @@ export class SyncReconciler implements Reconciler {
   tick(mode: TickMode, signal: AbortSignal): Promise<TickReport> {
     const next = this.queue.then(() => this.tickOrFailure(mode, signal));
     this.queue = next.catch(() => undefined); // the caller of that tick has its error; the next one starts afresh
+    return next;
+  }
+
+  /**
+   * Runs somebody's statement where no tick is under way, and takes what it changed to the cluster in a tick right after it,
+   * before any other. The report is undefined where `work` says that nothing changed.
+   */
+  around<T extends { readonly hasChanged: boolean }>(
+    work: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<{ readonly result: T; readonly report: TickReport | undefined }> {
+    const next = this.queue.then(async () => {
+      const result = await work(signal);
+      const report = result.hasChanged ? await this.tickOrFailure(LIVE_MODE, signal) : undefined;
+      return { result, report };
+    });
+    this.queue = next.catch(() => undefined); // as of a tick
     return next;
   }
 

@@ -43,6 +43,11 @@ export class RemoteView {
     return typeof this.newest === 'object' ? this.newest.tag : undefined;
   }
 
+  /** The newest version that was looked at whole; undefined before the first one. */
+  get state(): RemoteState | undefined {
+    return this.decoded.tag === undefined ? undefined : this.decoded;
+  }
+
   /** False until a manager has answered once. */
   get isKnown(): boolean {
     return this.newest !== undefined;

@@ -20,6 +20,8 @@ import { takeBytes, takeJson } from './bodies.js';
 import { clusterRoutes } from './clusters.js';
 import type { AppDeps } from './deps.js';
 import { sendError } from './errors.js';
+import { placementRoutes } from './placement.js';
+import { placementChangeRoutes } from './placement-changes.js';
 import { eventRoutes } from './events.js';
 import { historyRoutes } from './history.js';
 import { lockRoutes } from './locks.js';
@@ -101,6 +103,8 @@ export async function buildApp(deps: AppDeps): Promise<App> {
     rollbackRoutes,
     eventRoutes,
     lockRoutes,
+    placementRoutes,
+    placementChangeRoutes,
     orderRoutes,
     managerRoutes,
   ]) {

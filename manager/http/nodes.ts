@@ -18,6 +18,8 @@ import { clusterNotFound } from '../metadata/reader.js';
 import type { Heartbeat } from '../nodes/heartbeats.js';
 import type { InfluxdIdentity } from '../nodes/records.js';
 import { nodeNotFound, type Registration } from '../nodes/registrar.js';
+import { isLoss, nodeNeeded } from '../placement/departure.js';
+import { dataGivenUp } from '../placement/tellings.js';
 import type { App } from './app.js';
 import { callerName } from './caller-name.js';
 import type { AppDeps } from './deps.js';
@@ -32,7 +34,7 @@ const DEFAULT_PEER_PORT = 8888;
 
 export function nodeRoutes(app: App, deps: AppDeps): void {
   const { directory, registrar, heartbeats, views, ttlSeconds } = deps.services;
-  const { contact, events, liveness, orders } = deps.services;
+  const { contact, events, liveness, orders, placements } = deps.services;
   const tags = ['nodes'];
 
   app.get(
@@ -98,6 +100,7 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
       liveness.ensure(view.name);
       if (!registered.wasRegistered) events.tell(view.name, nodeRegistered(registered));
       else if (!registered.wasAlive) events.tell(view.name, nodeReturned(id, 'registered again'));
+      await countMember(view, deps, () => placements.members.joined(view, id, deps.stop));
       const { version, incarnation } = await newestOf(view);
       void reply.code(isNew ? 201 : 200);
       return {
@@ -155,7 +158,7 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
       return {
         ttl: ttlSeconds,
         ...(await newestOf(view)),
-        'placement-version': 0,
+        'placement-version': (await view.placement.latest())?.tag.version ?? 0,
         'registry-revision': (await view.registry.recent()) ?? 0,
         orders: await orders.of(view, id),
       };
@@ -174,7 +177,7 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
         response: {
           200: z.object({ 'dry-run': z.literal(true), node: nodeSchema }).describe('a dry run'),
           204: NO_CONTENT,
-          ...errors(400, 404, 503),
+          ...errors(400, 404, 409, 503),
         },
       },
     },
@@ -186,11 +189,34 @@ export function nodeRoutes(app: App, deps: AppDeps): void {
         if (node === undefined) throw nodeNotFound(cluster, id);
         return { 'dry-run': true as const, node };
       }
+      const loss = await placements.departure.lossOf(view, id, deps.stop);
+      if (isLoss(loss) && !request.query.force) throw nodeNeeded(id, loss);
       await registrar.deregister(view, id, deps.stop);
       events.tell(cluster, nodeDeregistered(id, callerName(request)));
+      if (isLoss(loss)) {
+        const groups = loss.groups.map((group) => group.id);
+        events.tell(cluster, dataGivenUp(id, groups, callerName(request)));
+      }
+      await countMember(view, deps, () => placements.members.sync(view, deps.stop));
       return reply.code(204).send();
     },
   );
+}
+
+/** Who counts is brought up to date at once; where that fails, the next round of the upkeep does it. */
+async function countMember(
+  view: ClusterView,
+  { logger }: AppDeps,
+  change: () => Promise<void>,
+): Promise<void> {
+  try {
+    await change();
+  } catch (error) {
+    logger.warn('who counts for placement is brought up to date later', {
+      cluster: view.name,
+      err: error,
+    });
+  }
 }
 
 /** What was last heard, without asking the store: a heartbeat's news may be a moment old. */

@@ -33,6 +33,7 @@ export function openapiOptions(version: string): FastifyDynamicSwaggerOptions {
       tags: [
         { name: 'nodes', description: 'The registry: nodes, heartbeats, managers' },
         { name: 'clusters', description: 'Clusters and the versions of their metadata' },
+        { name: 'placement', description: 'Which nodes keep which shard groups' },
         { name: 'manager', description: 'This manager itself' },
       ],
     },

@@ -30,7 +30,7 @@ import { assertRoomToWait } from './room-to-wait.js';
 import { READ, WORK } from './security/access.js';
 import { maySeeHashes, personOf } from './security/callers.js';
 
-const waitQuery = z.object({
+export const waitQuery = z.object({
   wait: z
     .string()
     .transform((text, context) => {

@@ -38,7 +38,8 @@ export class Caretaker {
     this.deps.logger.debug('compacted the history of etcd', { revision: before });
   }
 
-  private async isElected(signal: AbortSignal): Promise<boolean> {
+  /** Whether this manager is the one that does it; takes the office where nobody holds it. */
+  async isElected(signal: AbortSignal): Promise<boolean> {
     const { store, key, managerId } = this.deps;
     const leaseId = this.deps.lease();
     if (leaseId === undefined) return false;

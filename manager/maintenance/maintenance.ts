@@ -14,7 +14,10 @@ const SHORT_INTERVAL_MS = 10_000;
 const LONG_INTERVAL_MS = 3_600_000;
 
 export interface MaintenanceDeps {
-  readonly services: Pick<Services, 'clusters' | 'contact' | 'retention' | 'sweep' | 'views'>;
+  readonly services: Pick<
+    Services,
+    'clusters' | 'contact' | 'placements' | 'retention' | 'sweep' | 'views'
+  >;
   readonly metrics: Pick<ManagerMetrics, 'clusters' | 'nodes' | 'nodesAlive' | 'storeReachable'>;
   /** Undefined: the store needs none. */
   readonly caretaker: Caretaker | undefined;
@@ -65,8 +68,30 @@ export class Maintenance {
     }
     const clusters = await services.clusters.list(signal);
     metrics.clusters.set(clusters.length);
+    await this.keepPlacements(clusters, signal);
     metrics.nodes.set(clusters.reduce((sum, { nodes }) => sum + nodes.all, 0));
     metrics.nodesAlive.set(clusters.reduce((sum, { nodes }) => sum + nodes.alive, 0));
+  }
+
+  /** One manager does it where there are several; it is safe to do twice, and only costs. */
+  private async keepPlacements(
+    clusters: readonly { readonly name: string }[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { services, caretaker, logger } = this.deps;
+    if (caretaker !== undefined && !(await caretaker.isElected(signal))) return;
+    for (const { name } of clusters) {
+      try {
+        await services.placements.upkeep.run(services.views.of(name), signal);
+      } catch (error) {
+        if (signal.aborted && isAbort(error)) throw error;
+        // One cluster's trouble must not keep the others from their groups.
+        logger.warn('a placement could not be looked after, trying again later', {
+          cluster: name,
+          err: error,
+        });
+      }
+    }
   }
 
   async longRound(signal: AbortSignal): Promise<void> {
@@ -76,6 +101,7 @@ export class Maintenance {
       const view = services.views.of(name);
       const versions = await services.retention.trim(view, signal);
       const swept = await services.sweep.run(view, signal);
+      await services.placements.upkeep.sweep(view, signal);
       logger.debug('swept', { cluster: name, versions, ...swept });
     }
     await caretaker?.run(signal);

@@ -6,7 +6,7 @@ import { gunzip, gzip } from 'node:zlib';
 import { AppError, isAppError } from '../../shared/errors/app-error.js';
 import { reached } from '../../shared/failpoint/failpoint.js';
 import { createBackoff, sleep } from '../../shared/lifecycle/backoff.js';
-import type { ClusterKeys } from '../store/keys.js';
+import type { ChunkKeys } from '../store/keys.js';
 import type { Comparison, Operation, Store } from '../store/port.js';
 import type { BlobRef } from './records.js';
 
@@ -35,7 +35,7 @@ export class BlobStore {
   constructor(private readonly deps: { readonly store: Store; readonly nowMs: () => number }) {}
 
   /** Compresses `bytes`; puts the chunks now where they are too many for the naming transaction. */
-  async prepare(keys: ClusterKeys, bytes: Uint8Array, signal: AbortSignal): Promise<PreparedBlob> {
+  async prepare(keys: ChunkKeys, bytes: Uint8Array, signal: AbortSignal): Promise<PreparedBlob> {
     const compressed = await compress(bytes);
     const ref: BlobRef = {
       id: newBlobId(this.deps.nowMs()),
@@ -55,7 +55,7 @@ export class BlobStore {
   }
 
   /** The bytes; undefined where a chunk is missing: the blob was swept, so what named it is not the newest any more. */
-  async read(keys: ClusterKeys, ref: BlobRef, signal?: AbortSignal): Promise<Buffer | undefined> {
+  async read(keys: ChunkKeys, ref: BlobRef, signal?: AbortSignal): Promise<Buffer | undefined> {
     const chunks: Buffer[] = [];
     let revision: number | undefined;
     while (chunks.length < ref.chunks) {
@@ -87,7 +87,7 @@ export class BlobStore {
   }
 
   private async putChunks(
-    keys: ClusterKeys,
+    keys: ChunkKeys,
     ref: BlobRef,
     compressed: Buffer,
     signal: AbortSignal,

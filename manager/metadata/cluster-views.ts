@@ -4,6 +4,7 @@ import type { ClusterKeys, Keys } from '../store/keys.js';
 import type { Store } from '../store/port.js';
 import { decodeRecord } from '../store/records.js';
 import { WatchedKey } from '../store/watched-key.js';
+import { PlacementFeed } from '../placement/placement-feed.js';
 import { ordersRecord, type OrdersRecord } from '../nodes/orders-record.js';
 import type { BlobStore } from './blob-store.js';
 import { ClusterFeed } from './cluster-feed.js';
@@ -15,6 +16,7 @@ export interface ClusterView {
   readonly name: string;
   readonly keys: ClusterKeys;
   readonly feed: ClusterFeed;
+  readonly placement: PlacementFeed;
   /** The registry's revision: another one when nodes came, went or moved. undefined: no node ever registered. */
   readonly registry: WatchedKey<number>;
   /** What people ordered. undefined: nothing yet. */
@@ -48,7 +50,7 @@ export class ClusterViews {
   /** How many readers wait, over all clusters. */
   get waiting(): number {
     let sum = 0;
-    for (const { view } of this.views.values()) sum += view.feed.waiting;
+    for (const { view } of this.views.values()) sum += waitingAt(view);
     return sum;
   }
 
@@ -56,7 +58,7 @@ export class ClusterViews {
   closeIdle(): void {
     const oldestMs = this.deps.monotonicMs() - IDLE_MS;
     for (const [name, { view, usedMs }] of this.views) {
-      if (usedMs > oldestMs || view.feed.waiting > 0) continue;
+      if (usedMs > oldestMs || waitingAt(view) > 0) continue;
       this.views.delete(name);
       closeView(view);
     }
@@ -64,7 +66,10 @@ export class ClusterViews {
 
   /** Ends all waits; the manager is about to stop. */
   endWaits(): void {
-    for (const { view } of this.views.values()) view.feed.endWaits();
+    for (const { view } of this.views.values()) {
+      view.feed.endWaits();
+      view.placement.endWaits();
+    }
   }
 
   /** Lets go of all views. */
@@ -81,6 +86,7 @@ export class ClusterViews {
       name,
       keys,
       feed: new ClusterFeed(keys, { store, blobs, logger: log }),
+      placement: new PlacementFeed(keys.placement, { store, blobs, logger: log }),
       registry: new WatchedKey({
         store,
         key: keys.registry,
@@ -97,8 +103,13 @@ export class ClusterViews {
   }
 }
 
+function waitingAt({ feed, placement }: ClusterView): number {
+  return feed.waiting + placement.waiting;
+}
+
 function closeView(view: ClusterView): void {
   view.feed.close();
+  view.placement.close();
   view.registry.close();
   view.orders.close();
 }

@@ -134,6 +134,8 @@ function deleteOperations({ keys }: ClusterView): Operation[] {
     { delete: keys.registry },
     { delete: keys.orders },
     { delete: keys.guard },
+    { delete: keys.placement.pointer },
+    { delete: keys.placement.silence },
     ...[
       keys.history,
       keys.digests,
@@ -145,6 +147,10 @@ function deleteOperations({ keys }: ClusterView): Operation[] {
       keys.held,
       keys.events,
       keys.eventKeys,
+      keys.placement.chunks,
+      keys.placement.deletes,
+      keys.placement.deleteKeys,
+      keys.placement.behind,
     ].map((deletePrefix) => ({ deletePrefix })),
   ];
 }

@@ -51,10 +51,11 @@ export class Directory {
       return registry === undefined && meta === undefined ? undefined : [];
     }
     const at = { revision: nodes.revision, signal };
-    const [alive, statuses, ordersEntry] = await Promise.all([
+    const [alive, statuses, ordersEntry, flags] = await Promise.all([
       rangeAll(store, keys.alive, at),
       rangeAll(store, keys.statuses, at),
       store.get(keys.orders, at),
+      rangeAll(store, keys.placement.behind, { ...at, keysOnly: true }),
     ]);
     const orders = ordersIn(ordersEntry);
     const aliveById = byId(alive.entries);
@@ -65,6 +66,7 @@ export class Directory {
         alive: aliveById.get(node.id),
         status: statusById.get(node.id),
         orders,
+        flags: flags.entries,
       });
     });
   }
@@ -72,18 +74,20 @@ export class Directory {
   /** One node; undefined where it is not registered. */
   async node(view: ClusterView, id: number, signal: AbortSignal): Promise<NodeBody | undefined> {
     const { store } = this.deps;
-    const [node, alive, status, orders, held] = await Promise.all([
+    const [node, alive, status, orders, held, flags] = await Promise.all([
       store.get(view.keys.node(id), { signal }),
       store.get(view.keys.aliveOf(id), { signal }),
       store.get(view.keys.statusOf(id), { signal }),
       store.get(view.keys.orders, { signal }),
       store.get(view.keys.heldOf(id), { signal }),
+      rangeAll(store, view.keys.placement.behind, { keysOnly: true, signal }),
     ]);
     if (node === undefined) return undefined;
     return this.bodyOf(view.name, decodeRecord(node, nodeRecord), {
       alive,
       status,
       orders: ordersIn(orders),
+      flags: flags.entries,
       ...(held === undefined ? {} : { held: decodeRecord(held, heldRecord) }),
     });
   }
@@ -113,7 +117,7 @@ export class Directory {
   private bodyOf(
     cluster: string,
     node: NodeRecord,
-    { alive: aliveEntry, status: statusEntry, orders, held }: Beside,
+    { alive: aliveEntry, status: statusEntry, orders, held, flags }: Beside,
   ): NodeBody {
     const status = statusEntry === undefined ? undefined : decodeRecord(statusEntry, statusRecord);
     const aliveAt = aliveEntry === undefined ? undefined : decodeRecord(aliveEntry, aliveRecord).at;
@@ -136,6 +140,7 @@ export class Directory {
       labels: node.labels,
       versions: node.versions,
       ...statusBody(status),
+      ...behindBody(node.id, flags),
       paused: ordersFor(orders, node.id).paused,
       held: held ?? status?.held ?? null,
     };
@@ -147,6 +152,8 @@ interface Beside {
   readonly alive: Entry | undefined;
   readonly status: Entry | undefined;
   readonly orders: OrdersRecord;
+  /** Who holds hints for whom and could not tell: keys of all of the cluster. */
+  readonly flags: readonly Entry[];
   /** With its items; else the status tells how many there are. */
   readonly held?: HeldRecord;
 }
@@ -169,6 +176,12 @@ function statusBody(
     hints,
     influxd: { 'cluster-id': clusterId, term, index, started },
   };
+}
+
+/** Absent where nobody holds any: the usual. */
+function behindBody(owner: number, flags: readonly Entry[]): Pick<NodeBody, 'behind'> {
+  const ofOwner = flags.filter(({ key }) => numberOf(key.slice(0, key.lastIndexOf('/'))) === owner);
+  return ofOwner.length === 0 ? {} : { behind: ofOwner.map(({ key }) => numberOf(key)) };
 }
 
 function byId(entries: readonly Entry[]): Map<number, Entry> {

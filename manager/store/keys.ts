@@ -56,6 +56,9 @@ export class Keys {
 export class ClusterKeys {
   constructor(readonly base: string) {}
 
+  get placement(): PlacementKeys {
+    return new PlacementKeys(this.base);
+  }
   /** Greater than every key of this cluster and smaller than those of the next. */
   get end(): string {
     return `${this.base}${AFTER_ALL}`;
@@ -162,6 +165,53 @@ export class ClusterKeys {
   /** Put whenever nodes come, go or move; its revision is the registry's. */
   get registry(): string {
     return `${this.base}registry`;
+  }
+}
+
+/** Where the chunks of large values lie. */
+export type ChunkKeys = Pick<ClusterKeys, 'chunkOf' | 'chunksOf'>;
+
+/** The keys of the placement of one cluster, beside those of its metadata. */
+export class PlacementKeys implements ChunkKeys {
+  constructor(private readonly base: string) {}
+
+  /** The pointer record: version, members, and where the groups of each database lie. */
+  get pointer(): string {
+    return `${this.base}placement`;
+  }
+  get chunks(): string {
+    return `${this.base}placement-chunks/`;
+  }
+  chunksOf(blob: string): string {
+    return `${this.chunks}${blob}/`;
+  }
+  chunkOf(blob: string, index: number): string {
+    return `${this.chunksOf(blob)}${String(index).padStart(5, '0')}`;
+  }
+  /** Since when nodes that count are silent. */
+  get silence(): string {
+    return `${this.base}placement-silence`;
+  }
+  /** Numbered deletes. */
+  get deletes(): string {
+    return `${this.base}deletes/`;
+  }
+  deleteOf(number: number): string {
+    return `${this.deletes}${padded(number)}`;
+  }
+  /** Which number an idempotency key was given. */
+  get deleteKeys(): string {
+    return `${this.base}delete-keys/`;
+  }
+  deleteKeyOf(key: string): string {
+    return `${this.deleteKeys}${encodeName(key)}`;
+  }
+  /** Who holds hints for an owner that it could not tell. */
+  get behind(): string {
+    return `${this.base}behind/`;
+  }
+  behindOf(owner: number, holder: number): string {
+    return `${this.behind}${padded(owner)}/${padded(holder)}`;
   }
 }
 

@@ -13,6 +13,12 @@ const MANAGER_KINDS = [
   'rollback',
   'paused',
   'resumed',
+  'member',
+  'cut',
+  'incomplete',
+  'complete',
+  'adopted',
+  'data-given-up',
 ] as const;
 
 /** What agents tell by `POST /clusters/{cluster}/events` (`forked` and `hold-decided` the manager says too). */

@@ -102,6 +102,10 @@ export const nodeSchema = z
     pending: z.number().int().min(0),
     hints: z.array(z.object({ owner: nodeId, bytes: z.number() })),
     influxd: influxdSchema.optional(),
+    behind: z
+      .array(nodeId)
+      .optional()
+      .describe('nodes that hold hints for it and could not tell it; absent: none'),
     paused: pauseSchema
       .nullable()
       .optional()

@@ -108,6 +108,14 @@ export interface GatewayConfig {
   readonly bindAddress: Address;
   readonly insecure: boolean;
   readonly auth: 'auto' | 'on' | 'off';
+  /** Unknown passwords per user, address and minute. */
+  readonly maxAuthFailures: number;
+  /** Of one write, as it comes. */
+  readonly maxBodyBytes: number;
+  /** Of all writes under way. */
+  readonly maxBytesInFlight: number;
+  readonly maxWrites: number;
+  readonly maxConnections: number;
   readonly certFile: string | undefined;
   readonly keyFile: string | undefined;
 }
@@ -122,8 +130,11 @@ export interface HandoffConfig {
   readonly hintAfterMs: number;
   readonly maxBytes: number;
   readonly maxAgeMs: number;
+  /** With fewer free bytes nothing is kept. */
+  readonly minFreeBytes: number;
   readonly retryIntervalMs: number;
   readonly retryMaxIntervalMs: number;
+  readonly catchUpTimeoutMs: number;
   /** Bytes per second and owner; 0 for no limit. */
   readonly retryRateLimitBytes: number;
 }

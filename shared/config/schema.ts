@@ -211,21 +211,45 @@ const influxdb = z.strictObject({
 });
 
 const gateway = z.strictObject({
-  enabled: flag(true, 'Whether the InfluxDB-compatible endpoint is served.', later),
-  'bind-address': address('127.0.0.1:8096', 'Where it listens.', later),
+  enabled: flag(true, 'Whether the InfluxDB-compatible endpoint is served.'),
+  'bind-address': address(
+    '127.0.0.1:8096',
+    'Where it listens; ":8096" is every address, port 0 a free port.',
+  ),
   auth: choice(
     ['auto', 'on', 'off'],
     'auto',
     'Whether clients must log in; auto: when the local influxd asks for it.',
-    later,
+  ),
+  'max-auth-failures': integer(
+    { min: 1 },
+    20,
+    'Unknown passwords per user, address and minute that are looked at; beyond, 429.',
   ),
   insecure: flag(
     false,
     'Allows to listen on other addresses than loopback without authentication.',
-    later,
   ),
-  'cert-file': optionalPath('TLS certificate (PEM).', later),
-  'key-file': optionalPath('Key of the certificate (PEM).', later),
+  'max-body-size': size(
+    '25000000B',
+    'Larger bodies of writes get 413; inflated they may be four times that. As influxd has it.',
+  ),
+  'max-bytes-in-flight': size(
+    '128MiB',
+    'Bytes of writes that are worked on at once; beyond, 503 queue-full.',
+  ),
+  'max-writes': integer(
+    { min: 1, max: 100_000 },
+    1_000,
+    'Writes that are worked on at once; beyond, 503 queue-full.',
+  ),
+  'max-connections': integer(
+    { min: 10, max: 100_000 },
+    4_000,
+    'Connections of clients at once; beyond, new ones are closed.',
+  ),
+  'cert-file': optionalPath('TLS certificate (PEM); with it the gateway is https.'),
+  'key-file': optionalPath('Key of the certificate (PEM).'),
 });
 
 const placement = z.strictObject({
@@ -233,33 +257,30 @@ const placement = z.strictObject({
     { min: 1, max: 100 },
     3,
     'Copies of each shard, where there are members enough.',
-    later,
   ),
   'initial-nodes': integer(
     { min: 1 },
     1,
     'No shard group is made before so many nodes have registered.',
-    later,
   ),
   'out-after': duration('24h', 'After so long a silence a node no longer counts as a member.', {
-    ...later,
     atLeast: '1m',
   }),
 });
 
 const handoff = z.strictObject({
-  'hint-after': duration('100ms', 'An owner that has not answered by then gets a hint.', later),
-  'max-size': size('10GiB', 'Bytes of hints per owner.', later),
-  'max-age': duration('168h', 'Older hints expire.', later),
-  'retry-interval': duration('1s', 'First pause between two attempts.', {
-    ...later,
-    atLeast: '1ms',
-  }),
-  'retry-max-interval': duration('60s', 'Longest pause between two attempts.', {
-    ...later,
-    atLeast: '1ms',
-  }),
-  'retry-rate-limit': rate('Bytes of hints per second and owner.', later),
+  'hint-after': duration('100ms', 'An owner that has not answered by then gets a hint.'),
+  'max-size': size('10GiB', 'Bytes of hints per owner.'),
+  'max-age': duration('168h', 'Older hints expire.'),
+  'min-free': size('1GiB', 'With less free space on its disk no more hints are kept.'),
+  'retry-interval': duration('1s', 'First pause between two attempts.', { atLeast: '1ms' }),
+  'retry-max-interval': duration('60s', 'Longest pause between two attempts.', { atLeast: '1ms' }),
+  'catch-up-timeout': duration(
+    '5m',
+    'How long a node that comes back refuses direct writes while hints for it are held elsewhere.',
+    { atLeast: '1s' },
+  ),
+  'retry-rate-limit': rate('Bytes of hints per second and owner.'),
 });
 
 const guard = z.strictObject({

@@ -10,10 +10,12 @@ export type ErrorCode =
   | 'snapshot-too-large'
   | 'config-invalid'
   | 'usage'
+  | 'statement-unparsable'
   // what does not exist
   | 'cluster-not-found'
   | 'node-not-found'
   | 'version-not-found'
+  | 'database-not-found'
   | 'route-not-found'
   // what somebody else won, or holds
   | 'version-conflict'
@@ -22,8 +24,11 @@ export type ErrorCode =
   | 'session-superseded'
   | 'influxd-in-use'
   | 'cluster-not-empty'
+  | 'node-needed'
+  | 'placement-invalid'
   | 'too-many-drops'
   | 'already-running'
+  | 'agent-not-running'
   | 'lock-held'
   | 'held-changed'
   // the surroundings
@@ -35,6 +40,8 @@ export type ErrorCode =
   | 'store-not-empty'
   | 'dump-invalid'
   | 'too-many-waiters'
+  | 'no-group'
+  | 'level-not-reached'
   | 'manager-unreachable'
   | 'manager-invalid'
   | 'peer-unreachable'

@@ -56,6 +56,15 @@ export function answerCode(key: Buffer, { nonce, from, to, status, body }: Signe
   return codeOf(key, 'answer', [nonce, from, to, status, body]);
 }
 
+/** The key for the frames of a streamed answer: of this request alone, so that no frame passes for one of another answer. */
+export function streamKey(
+  key: Buffer,
+  { nonce, from, to }: Pick<SignedAnswer, 'nonce' | 'from' | 'to'>,
+): Buffer {
+  const text = JSON.stringify(['clusterflux-v1', 'stream', nonce, from, to]);
+  return createHmac('sha256', key).update(text).digest();
+}
+
 export function challengeCode(key: Buffer, { nonce, from, boot, time }: Challenge): string {
   return codeOf(key, 'challenge', [nonce, from, boot, time]);
 }

@@ -2,7 +2,14 @@
 // checks that challenges and answers come from somebody who has the secret.
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../lifecycle/clock.js';
-import { answerCode, challengeCode, keyThatMade, requestCode, sha256 } from './messages.js';
+import {
+  answerCode,
+  challengeCode,
+  keyThatMade,
+  requestCode,
+  sha256,
+  streamKey,
+} from './messages.js';
 import type { PeerKeys } from './secret.js';
 import type { Proof } from './wire.js';
 import { formatProof, parseChallenge } from './wire.js';
@@ -97,6 +104,11 @@ export class PeerSigner {
       body: sha256(answer.body),
     };
     return keyThatMade(keys, answer.code, (key) => answerCode(key, fields)) !== undefined;
+  }
+
+  /** For the frames of a streamed answer to this request. */
+  streamKey([key]: PeerKeys, { proof }: Signed): Buffer {
+    return streamKey(key, { nonce: proof.nonce, from: proof.to, to: proof.from });
   }
 
   forget(to: string): void {

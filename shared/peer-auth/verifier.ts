@@ -3,7 +3,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../lifecycle/clock.js';
 import type { Challenge } from './messages.js';
-import { answerCode, challengeCode, keyThatMade, requestCode, sha256 } from './messages.js';
+import {
+  answerCode,
+  challengeCode,
+  keyThatMade,
+  requestCode,
+  sha256,
+  streamKey,
+} from './messages.js';
 import { Nonces } from './nonces.js';
 import type { PeerKeys } from './secret.js';
 import type { Proof } from './wire.js';
@@ -78,6 +85,11 @@ export class PeerVerifier {
     const { uid } = this.options;
     const answer = { nonce: proof.nonce, from: uid, to: proof.from, status, body: sha256(body) };
     return answerCode(key, answer);
+  }
+
+  /** For the frames of a streamed answer. */
+  streamKey(key: Buffer, proof: Proof): Buffer {
+    return streamKey(key, { nonce: proof.nonce, from: this.options.uid, to: proof.from });
   }
 
   /** Since this run began, whole milliseconds. */

@@ -233,6 +233,7 @@ for (const [name, create] of Object.entries(subjects)) {
         influxd: undefined,
         pending: 0,
         held: undefined,
+        hints: [],
       });
 
       it('gives a uid its id again, whatever answer was lost', async () => {

@@ -29,6 +29,7 @@ export class ClusterNode {
   readonly agent: Program;
   private server: TestInfluxd | undefined;
   private port = 0;
+  private gatewayPort = 0;
 
   constructor(private readonly place: NodePlace) {
     const { dir, index, launcher, detached } = place;
@@ -57,6 +58,11 @@ export class ClusterNode {
   /** Of the agent's status server; the same after a restart. */
   get statusUrl(): string {
     return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** Of the agent's gateway; the same after a restart. */
+  get gatewayUrl(): string {
+    return `http://127.0.0.1:${this.gatewayPort}`;
   }
 
   async startInfluxd(): Promise<void> {
@@ -110,6 +116,7 @@ export class ClusterNode {
   private async writeConfig(): Promise<void> {
     const { influxd, place } = this;
     if (this.port === 0) this.port = await freePort();
+    if (this.gatewayPort === 0) this.gatewayPort = await freePort();
     const own = await place.config();
     const config = mergeConfig(own, {
       agent: {
@@ -125,6 +132,7 @@ export class ClusterNode {
         'snapshot-address': influxd.snapshotAddress,
         ...own['influxdb'],
       },
+      gateway: { 'bind-address': `127.0.0.1:${this.gatewayPort}`, ...own['gateway'] },
     });
     await writeFile(this.configFile, renderToml(config));
   }

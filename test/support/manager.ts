@@ -7,6 +7,7 @@ import { ManagerMetrics } from '../../manager/metrics.js';
 import { createServices, type Services } from '../../manager/services.js';
 import { MemoryStore } from '../../manager/store/memory/memory-store.js';
 import type { Store } from '../../manager/store/port.js';
+import type { PlacementConfig } from '../../shared/config/config.js';
 import { systemClock, type Clock } from '../../shared/lifecycle/clock.js';
 import { silentLogger, type Logger } from '../../shared/log/logger.js';
 import { parseTokens } from '../../shared/security/tokens.js';
@@ -27,6 +28,7 @@ export interface TestManagerOptions {
   readonly history?: number;
   readonly maxDrops?: number;
   readonly maxEvents?: number;
+  readonly placement?: Partial<PlacementConfig>;
   /** Listen on a free port of loopback; else only `app.inject` works. */
   readonly listen?: boolean;
 }
@@ -61,6 +63,12 @@ export async function startTestManager(options: TestManagerOptions = {}): Promis
     history: options.history ?? 10,
     maxDrops: options.maxDrops ?? 5,
     maxEvents: options.maxEvents ?? 1_000,
+    placement: {
+      minReplication: 3,
+      initialNodes: 1,
+      outAfterMs: 86_400_000,
+      ...options.placement,
+    },
   });
   const tokens = options.tokens === undefined ? undefined : parseTokens(options.tokens, 'tokens');
   const stop = new AbortController();

@@ -97,6 +97,8 @@ export class SimulatedNode {
   /** What a person decided, as the managers would bring it. */
   approval: ApprovalOrder | undefined;
   readonly events: SyncEvent[] = [];
+  /** What the agent was told of the texts behind the cluster's hashes: by user and hash, joined by a blank. */
+  readonly passwords = new Map<string, string>();
   /** Called before each of the agent's steps, by the name of the port's method: users act here in the middle of a tick. */
   beforeStep: ((name: string) => void) | undefined;
   private stepsLeft = Number.POSITIVE_INFINITY;
@@ -128,6 +130,7 @@ export class SimulatedNode {
       nowMs: () => this.cluster.nowMs,
       approval: () => this.approval,
       onEvent: (event) => this.events.push(event),
+      passwordOf: (user, hash) => this.passwords.get(`${user} ${hash}`),
       settings: {
         join: 'merge',
         isShared: () => true,

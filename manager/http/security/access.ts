@@ -14,7 +14,9 @@ export type SessionOf =
   /** The route compares the body's own `session` with the node's, so it must be there. */
   | 'heartbeat'
   /** The node whose uid is `holder`, in the body or the query. */
-  | 'holder';
+  | 'holder'
+  /** The node of the path, `:holder`. */
+  | 'holder-path';
 
 export interface Restricted {
   readonly roles: readonly Role[];

@@ -136,8 +136,9 @@ async function admit(
     throw forbidden(`approving drops (${APPROVE_HEADER}) needs a token of the role operator`);
   }
   checkCluster(request, access, caller);
-  if (access.session === 'path' || access.session === 'header') {
-    await checkSession(request, access.session, deps);
+  const { session } = access;
+  if (session === 'path' || session === 'header' || session === 'holder-path') {
+    await checkSession(request, session, deps);
   }
 }
 

@@ -47,6 +47,8 @@ function namedNodes(request: FastifyRequest, place: SessionOf): NodeName[] {
   switch (place) {
     case 'path':
       return byId((request.params as { id?: unknown }).id);
+    case 'holder-path':
+      return byId((request.params as { holder?: unknown }).holder);
     case 'heartbeat':
       return [];
     case 'header':

@@ -45,7 +45,16 @@ class MemoryInfluxd extends FakeInflux implements RealInfluxControl {
       started: undefined,
     });
   }
+
+  executeOn(_database: string, statement: string) {
+    return this.execute(statement);
+  }
 }
+
+const NO_DATA_PLANE = {
+  hints: () => [],
+  noteInfluxd: () => undefined,
+};
 
 interface OneAgent {
   readonly influxd: MemoryInfluxd;
@@ -71,6 +80,7 @@ async function makeAgent(order: ManyAgentsOrder, number: number): Promise<OneAge
   });
   await mkdir(config.influxdb.metaDir, { recursive: true });
   const logger = silentLogger();
+  const { signal } = new AbortController(); // never aborted: the process is killed
   const opened = await openPorts(config, logger);
   const influxd = new MemoryInfluxd();
   influxd.run(`CREATE DATABASE "of ${number}"`);
@@ -82,10 +92,12 @@ async function makeAgent(order: ManyAgentsOrder, number: number): Promise<OneAge
       build: { version: '0.0.0', commit: 'test', node: process.versions.node },
       // Nobody asks for its status: what is registered is only ever compared with others'.
       address: () => ({ host: '127.0.0.1', port: number }),
+      // What is asked here is whether metadata comes to rest; points have tests of their own.
+      dataPlane: () => NO_DATA_PLANE,
+      signal,
     },
     { ...opened, influxd },
   );
-  const { signal } = new AbortController(); // never aborted: the process is killed
   return {
     influxd,
     join: () => {

@@ -107,8 +107,10 @@ describe('loadConfig', () => {
       hintAfterMs: 100,
       maxBytes: 10 * 1024 ** 3,
       maxAgeMs: 604_800_000,
+      minFreeBytes: 1_073_741_824,
       retryIntervalMs: 1_000,
       retryMaxIntervalMs: 60_000,
+      catchUpTimeoutMs: 300_000,
       retryRateLimitBytes: 0,
     });
     expect(config.guard).to.deep.equal({ maxDrops: 5 });

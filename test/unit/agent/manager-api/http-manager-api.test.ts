@@ -41,6 +41,7 @@ const HEARTBEAT = {
   influxd: { clusterId: '1', term: '2', index: '3', started: 'then' },
   pending: 1,
   held: undefined,
+  hints: [],
 };
 
 describe('the manager over HTTP', () => {
@@ -235,6 +236,8 @@ describe('the manager over HTTP', () => {
       version: 4,
       incarnation: 'i',
       orders: { paused: null, approval: { digest: 'd', decision: 'keep' } },
+      placementVersion: 0,
+      registryRevision: 9,
     });
     expect(server.asked[0]).to.include({ method: 'PUT', url: '/nodes/c/3' });
     expect(JSON.parse(String(server.asked[0]?.body))).to.deep.include({

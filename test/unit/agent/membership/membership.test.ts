@@ -71,10 +71,12 @@ function setUp(more: Partial<MembershipDeps> = {}) {
       influxd: undefined,
       pending: 0,
       held: undefined,
+      hints: [],
     }),
     onOrders: () => Promise.resolve(),
     onStanding: (standing) => standings.push(standing),
     onNews: () => (news += 1),
+    onDataPlaneNews: () => undefined,
     ...more,
   };
   return {
@@ -265,6 +267,10 @@ describe('the reconciler behind the registration', () => {
     tick: async () => (ticks++, done),
     lastReport: done,
     nextDueMs: undefined,
+    around: async <T>(work: (signal: AbortSignal) => Promise<T>, aborted: AbortSignal) => ({
+      result: await work(aborted),
+      report: done,
+    }),
   };
   let standing: Standing;
   const gated = new GatedReconciler({

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { PeerClient } from '../../../../agent/peer/peer-client.js';
 import { createPeerEndpoint } from '../../../../agent/peer/peer-endpoint.js';
+import type { PeerRoute } from '../../../../agent/peer/peer-routes.js';
 import { openPeerSecurity, type PeerFiles } from '../../../../agent/peer/peer-security.js';
 import type { Address } from '../../../../shared/config/address.js';
 import { systemClock } from '../../../../shared/lifecycle/clock.js';
@@ -46,10 +47,15 @@ export class Peers {
   async start(
     uid: string,
     files: Partial<PeerFiles> = {},
-    limits: { readonly maxAuthFailures?: number; readonly address?: Address } = {},
+    limits: {
+      readonly maxAuthFailures?: number;
+      readonly address?: Address;
+      readonly routes?: readonly PeerRoute[];
+    } = {},
   ): Promise<Peer> {
     const { maxAuthFailures = 1_000, address: bindAddress = { host: '127.0.0.1', port: 0 } } =
       limits;
+    const { routes: more = [] } = limits;
     const clock = systemClock();
     const logger = memoryLogger();
     const named = {
@@ -76,6 +82,7 @@ export class Peers {
       status: () => ({ node: 1 }),
       hello: () => hello,
       metadata: async () => Buffer.from('metadata with hashes'),
+      more,
       clock,
       logger,
     });

@@ -29,7 +29,7 @@ describe('the status of an agent', () => {
   const clock = fakeClock();
   let status: AgentStatus;
   beforeEach(() => {
-    status = new AgentStatus({ cluster: 'c', readyTimeoutMs: 10_000, clock });
+    status = new AgentStatus({ cluster: 'c', readyTimeoutMs: 10_000, clock, hints: () => [] });
   });
 
   const isReady = () => status.readiness().ready;
@@ -82,7 +82,7 @@ describe('the status of an agent', () => {
     expect(isReady()).to.equal(true);
   });
 
-  it('has started when the first tick as a member ended', async () => {
+  it('has started when the first tick as a member ended and the placement counts it', async () => {
     const { signal } = new AbortController();
     let hasStarted = false;
     const started = status.whenStarted(signal).then(() => (hasStarted = true));
@@ -91,6 +91,9 @@ describe('the status of an agent', () => {
     await clock.advance(0);
     expect(hasStarted).to.equal(false);
     status.noteReport(report());
+    await clock.advance(0);
+    expect(hasStarted).to.equal(false);
+    status.noteCounted();
     await started;
     await clock.advance(0);
     expect(clock.sleepers).to.equal(0);
@@ -121,7 +124,7 @@ describe('the status of an agent', () => {
     const answered = status.whenAnswered(signal);
     status.noteStanding(REFUSED);
     await answered;
-    const other = new AgentStatus({ cluster: 'c', readyTimeoutMs: 10_000, clock });
+    const other = new AgentStatus({ cluster: 'c', readyTimeoutMs: 10_000, clock, hints: () => [] });
     let isOver = false;
     const waiting = other.whenAnswered(signal).then(() => (isOver = true));
     await clock.advance(499);

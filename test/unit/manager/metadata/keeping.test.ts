@@ -58,6 +58,7 @@ describe('sweep', () => {
       history: 2,
       maxDrops: 5,
       maxEvents: 1_000,
+      placement: { minReplication: 3, initialNodes: 1, outAfterMs: 86_400_000 },
     });
   });
   afterEach(async () => {

@@ -45,6 +45,17 @@ const EXPECTED: Readonly<Record<string, 'open' | { roles: string; cluster: 'mine
   'GET /clusters/:cluster/writes/:key': { roles: 'agent operator viewer', cluster: 'mine' },
   'PUT /clusters/:cluster/lock/:name': { roles: 'agent operator', cluster: 'mine' },
   'DELETE /clusters/:cluster/lock/:name': { roles: 'agent operator', cluster: 'mine' },
+  'GET /clusters/:cluster/placement/:version': { roles: 'agent operator viewer', cluster: 'mine' },
+  'PUT /clusters/:cluster/placement/:version': { roles: 'operator', cluster: 'mine' },
+  'POST /clusters/:cluster/placement/groups': { roles: 'agent operator', cluster: 'mine' },
+  'POST /clusters/:cluster/placement/completeness': { roles: 'agent operator', cluster: 'mine' },
+  'POST /clusters/:cluster/placement/truncate': { roles: 'operator', cluster: 'mine' },
+  'POST /clusters/:cluster/placement/confirm': { roles: 'agent operator', cluster: 'mine' },
+  'POST /clusters/:cluster/placement/adopt': { roles: 'agent operator', cluster: 'mine' },
+  'POST /clusters/:cluster/deletes': { roles: 'agent operator', cluster: 'mine' },
+  'GET /clusters/:cluster/deletes': { roles: 'agent operator viewer', cluster: 'mine' },
+  'PUT /nodes/:cluster/:id/behind/:holder': { roles: 'agent operator', cluster: 'mine' },
+  'DELETE /nodes/:cluster/:id/behind/:holder': { roles: 'agent operator', cluster: 'mine' },
   'POST /clusters/:cluster/events': { roles: 'agent operator', cluster: 'mine' },
   'GET /events': { roles: 'agent operator viewer', cluster: 'mine' },
 };
@@ -84,6 +95,7 @@ describe('access to the API', () => {
     const path = url
       .replace(':cluster', 'mine')
       .replace(':id', '1')
+      .replace(':holder', '1')
       .replace(':version', '0')
       .replace(':key', 'k')
       .replace(':name', 'n');

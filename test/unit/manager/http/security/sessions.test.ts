@@ -76,6 +76,22 @@ describe('a token of the role agent', () => {
     expect(await write('s-1', 2)).to.equal(403);
   });
 
+  it('confirms cuts, brings groups and flags others in its own name, and makes nobody complete', async () => {
+    const post = (what: string, payload: object, session = 's-1') =>
+      call('POST', `/clusters/c/placement/${what}`, { session, payload });
+    expect(await post('confirm', { node: 2, version: 0 })).to.equal(403);
+    expect(await post('confirm', { node: 1, version: 0 })).to.equal(200);
+    expect(await post('adopt', { node: 2, groups: [] })).to.equal(403);
+    expect(await post('adopt', { node: 1, groups: [] })).to.equal(200);
+    expect(await call('PUT', '/nodes/c/2/behind/1', { session: 's-2' })).to.equal(403);
+    expect(await call('PUT', '/nodes/c/2/behind/1', { session: 's-1' })).to.equal(204);
+    expect(await call('DELETE', '/nodes/c/2/behind/1', { session: 's-2' })).to.equal(403);
+    expect(await call('DELETE', '/nodes/c/2/behind/1', { token: 'admin' })).to.equal(204);
+    const lacks = { node: 2, groups: 'all', complete: false, why: 'a hint was not kept' };
+    expect(await post('completeness', lacks)).to.equal(200);
+    expect(await post('completeness', { ...lacks, complete: true })).to.equal(403);
+  });
+
   it('takes and frees locks in its own name, whichever way the holder is given', async () => {
     const lock = (session: string, holder: string, query = '') =>
       call('PUT', `/clusters/c/lock/restart${query}`, { session, payload: { holder, ttl: 5 } });

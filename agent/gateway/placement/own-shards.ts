@@ -1,0 +1,208 @@
+// Watches this node's own shards: brings along what a joining server has, and takes the node out of the reads of groups that
+// it may lack points of. Until influxd was looked at after a start, nothing is known to be whole.
+import { AppError, isAbort } from '../../../shared/errors/app-error.js';
+import type { Clock } from '../../../shared/lifecycle/clock.js';
+import { Latch } from '../../../shared/lifecycle/latch.js';
+import type { Logger } from '../../../shared/log/logger.js';
+import { lineageOf } from '../../../shared/meta/lineage.js';
+import type { PlacedGroup } from '../../../shared/placement/model.js';
+import type { InfluxControl } from '../../influxd/port.js';
+import type { PlacementApi } from '../../manager-api/placement-api.js';
+import type { Metadata } from '../metadata/port.js';
+import { broughtGroups, looked, type ShardsSeen } from './own-shards-look.js';
+import type { OwnShardsState } from './own-shards-state.js';
+import { NEW_STATE, readOwnShards, writeOwnShards } from './own-shards-state.js';
+import type { PlacementView } from './port.js';
+
+export interface OwnShardsDeps {
+  /** `<state-dir>/shards.json`. */
+  readonly path: string;
+  readonly control: Pick<InfluxControl, 'readMemory' | 'loadedShards'>;
+  readonly placement: Pick<PlacementView, 'current' | 'ofDatabase' | 'markIncomplete'>;
+  readonly api: Pick<PlacementApi, 'adopt'>;
+  readonly metadata: () => Metadata;
+  /** Undefined while this run is not registered. */
+  readonly nodeId: () => number | undefined;
+  /** True once what this server has was compared with the cluster: its databases are known there then. */
+  readonly hasJoined: () => boolean;
+  readonly isShared: (database: string) => boolean;
+  readonly clock: Pick<Clock, 'sleep' | 'nowMs'>;
+  readonly logger: Logger;
+}
+
+/** A shard that vanishes under a running influxd is a disk that fails: seen within a minute. */
+const INTERVAL_MS = 60_000;
+/** Until the first look after a start, or after influxd came back, has succeeded. */
+const RETRY_MS = 250;
+const MS_NS = 1_000_000n;
+
+/** Where a shard of this node lies, for people. */
+export interface LocalShard {
+  readonly group: number;
+  /** influxd's own numbers. */
+  readonly ids: readonly string[];
+}
+
+export class OwnShards {
+  private state: OwnShardsState = NEW_STATE;
+  private isLooked = false;
+  private wake = new AbortController();
+  private readonly adopted = new Latch();
+
+  constructor(private readonly deps: OwnShardsDeps) {}
+
+  /** Throws `state-not-current`. */
+  async load(): Promise<void> {
+    this.state = await readOwnShards(this.deps.path);
+    if (this.state.isAdopted) this.adopted.open();
+  }
+
+  /** Resolves when what this server brought is in the placement: nothing is written into its shards before. */
+  whenAdopted(signal: AbortSignal): Promise<void> {
+    return this.adopted.wait(signal);
+  }
+
+  get isAdopted(): boolean {
+    return this.state.isAdopted;
+  }
+
+  /** Why this node may lack points of a group that it owns; undefined where nothing speaks against it. */
+  lacks(group: number): string | undefined {
+    if (!this.isLooked)
+      return 'its shards were not looked at yet since influxd or its agent was started';
+    return this.state.lost.get(group);
+  }
+
+  get localShards(): readonly LocalShard[] {
+    return [...this.state.shards].map(([group, ids]) => ({ group, ids }));
+  }
+
+  /** influxd does not answer: it may come back as another one. */
+  noteAway(): void {
+    if (!this.isLooked) return;
+    this.isLooked = false;
+    this.wake.abort();
+  }
+
+  /** Looks now and then until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.wake = new AbortController();
+      const isWhole = await this.lookOrSay(signal);
+      const waits = AbortSignal.any([signal, this.wake.signal]);
+      await this.deps.clock.sleep(isWhole ? INTERVAL_MS : RETRY_MS, waits).catch(() => undefined);
+    }
+  }
+
+  /** True where there is nothing left to do before the next round. */
+  private async lookOrSay(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.look(signal);
+      return this.isLooked && this.state.isAdopted && this.state.lost.size === 0;
+    } catch (error) {
+      if (signal.aborted) return true;
+      const isExpected = isAbort(error) || error instanceof AppError;
+      if (!isExpected) throw error;
+      this.deps.logger.debug('looking at the shards failed, trying again', { err: error });
+      return false;
+    }
+  }
+
+  private async look(signal: AbortSignal): Promise<void> {
+    const { control, placement } = this.deps;
+    const loaded = new Set((await control.loadedShards(signal)).map(({ id }) => id.toString()));
+    const lineage = lineageOf(await control.readMemory(signal));
+    if (!this.state.isAdopted) await this.adopt({ lineage, loaded }, signal);
+    const isExpired = (group: PlacedGroup) => this.isExpired(group);
+    const next = looked(this.state, { lineage, loaded, owned: this.owned(), isExpired });
+    for (const [group, why] of next.lost) {
+      if (this.state.lost.has(group)) continue;
+      this.deps.logger.error(
+        'this node may lack points of a shard group, it answers no reads of it',
+        {
+          reason: why,
+          shard: group,
+        },
+      );
+    }
+    await this.save(next);
+    this.isLooked = true;
+    const node = this.deps.nodeId();
+    if (node !== undefined) await this.tellLost(node, placement, signal);
+  }
+
+  /** Once: a server that the cluster never saw brings its groups along. */
+  private async adopt(
+    seen: Pick<ShardsSeen, 'lineage' | 'loaded'>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const node = this.deps.nodeId();
+    if (node === undefined || !this.deps.hasJoined()) return;
+    const groups = broughtGroups(seen, this.deps.isShared).map((group) => ({
+      database: group.database,
+      policy: group.policy,
+      startNs: BigInt(group.startNs),
+      endNs: BigInt(group.endNs),
+    }));
+    if (groups.length > 0) {
+      await this.deps.api.adopt(node, groups, signal);
+      this.deps.logger.info('the cluster has the shard groups that this server brought along', {
+        count: groups.length,
+      });
+    }
+    await this.save({ ...this.state, isAdopted: true });
+    this.adopted.open();
+  }
+
+  private async tellLost(
+    node: number,
+    placement: OwnShardsDeps['placement'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const byReason = new Map<string, number[]>();
+    for (const [group, why] of this.state.lost) {
+      byReason.set(why, [...(byReason.get(why) ?? []), group]);
+    }
+    for (const [why, groups] of byReason) {
+      await placement.markIncomplete(node, groups, why, signal);
+      // From now on the placement says it, and a person, or a repair, may take it back there.
+      const lost = new Map([...this.state.lost].filter(([group]) => !groups.includes(group)));
+      await this.save({ ...this.state, lost });
+    }
+  }
+
+  private owned(): PlacedGroup[] {
+    const { metadata, placement, nodeId } = this.deps;
+    const node = nodeId();
+    return [...metadata().databases.keys()]
+      .flatMap((database) => placement.ofDatabase(database))
+      .filter(({ shards }) =>
+        shards.some(({ owners }) => owners.some((owner) => owner.node === node)),
+      );
+  }
+
+  private isExpired({ database, policy, endNs }: PlacedGroup): boolean {
+    const durationNs =
+      this.deps.metadata().databases.get(database)?.policies.get(policy)?.durationNs ?? 0n;
+    return durationNs > 0n && endNs + durationNs < BigInt(this.deps.clock.nowMs()) * MS_NS;
+  }
+
+  private async save(next: OwnShardsState): Promise<void> {
+    if (!isSame(this.state, next)) await writeOwnShards(this.deps.path, next);
+    this.state = next;
+  }
+}
+
+function isSame(a: OwnShardsState, b: OwnShardsState): boolean {
+  const text = (state: OwnShardsState) =>
+    JSON.stringify([
+      state.isAdopted,
+      state.clusterId,
+      state.term.toString(),
+      // Only that it never falls matters; it rises with each statement.
+      state.index.toString(),
+      [...state.shards],
+      [...state.lost],
+    ]);
+  return text(a) === text(b);
+}

@@ -1,0 +1,339 @@
+// /query: who asks, what is asked, may they, then statement by statement into one answer. Nothing is run before every statement
+// is allowed, and nothing is held whole in memory.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isAbort, messageOf } from '../../../shared/errors/app-error.js';
+import { parseQuery } from '../../../shared/influx/influxql/parse.js';
+import type { Statement } from '../../../shared/influx/influxql/statement.js';
+import type { Authentication } from '../auth/port.js';
+import { sendError, type GatewayError } from '../errors.js';
+import type { GatewayHandler, RequestContext } from '../port.js';
+import { Answer, oneLine, type AnswerHead } from './answer.js';
+import { whyForbidden, whyForbiddenAtFirst } from './authorize.js';
+import { Merger } from './merge.js';
+import { createQueryMetrics, type QueryMetrics } from './metrics.js';
+import type { OpenedRead } from './open-read.js';
+import { boundParams, readParameters } from './parameters.js';
+import type { QueryDeps, QueryRequest } from './port.js';
+import { NOT_EXECUTED } from './results.js';
+import { StatementExecutor, type Outcome, type Propagated, type Work } from './run-statement.js';
+import { readSmall } from './small-read.js';
+import { refuseUnparsable } from './unparsable.js';
+
+const NS_PER_MS = 1_000_000n;
+
+export const SERVED_BY_HEADER = 'X-Clusterflux-Served-By';
+export const COMPLETE_HEADER = 'X-Clusterflux-Complete';
+export const MISSING_HEADER = 'X-Clusterflux-Missing';
+export const PROPAGATED_HEADER = 'X-Clusterflux-Propagated';
+
+const CONTENT_TYPES = {
+  json: 'application/json',
+  csv: 'text/csv',
+  msgpack: 'application/x-msgpack',
+} as const;
+
+type Accepted = Extract<Authentication, { kind: 'accepted' | 'bootstrap' }>;
+
+export class QueryHandler implements GatewayHandler {
+  private readonly executor: StatementExecutor;
+  private readonly metrics: QueryMetrics;
+
+  constructor(private readonly deps: QueryDeps) {
+    this.executor = new StatementExecutor(deps);
+    this.metrics = createQueryMetrics(deps.registry);
+  }
+
+  async handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    context: RequestContext,
+  ): Promise<void> {
+    const refuse = (fault: GatewayError) => {
+      this.metrics.note('none', 'refused');
+      request.resume();
+      sendError(request, response, fault);
+    };
+    const who = await this.deps.auth.authenticate(request, context.query, context.signal);
+    if (who.kind === 'refused') {
+      refuse({ status: who.status, error: who.error, code: 'unauthorized' });
+      return;
+    }
+    if (who.kind === 'limited') {
+      refuse(tooOften(who.retryAfterSeconds));
+      return;
+    }
+    const query = await readParameters(request, context.query);
+    if (query === undefined) {
+      refuse(badRequest('missing required parameter "q"'));
+      return;
+    }
+    const fault = await this.answer(query, who, new Exchange(request, response, context, query));
+    if (fault !== undefined) refuse(fault);
+  }
+
+  /** What keeps the request from being answered; undefined: it was, or there is nobody left to be answered. */
+  private async answer(
+    request: QueryRequest,
+    who: Accepted,
+    exchange: Exchange,
+  ): Promise<GatewayError | undefined> {
+    const { signal } = exchange;
+    const { caller } = who;
+    const work: Work = { request, caller, metadata: this.deps.metadata.current, signal };
+    const params = request.params === undefined ? {} : boundParams(request.params);
+    const parsed =
+      params === undefined
+        ? ({ kind: 'unparsable', why: 'its parameters are no JSON object' } as const)
+        : parseQuery(request.text, params, BigInt(Date.now()) * NS_PER_MS);
+    if (parsed.kind === 'unparsable') {
+      const outcome = await refuseUnparsable(request.text, parsed, this.executor, work);
+      return this.single('none', outcome, exchange);
+    }
+    const { statements } = parsed;
+    const forbidden =
+      who.kind === 'bootstrap'
+        ? whyForbiddenAtFirst(statements)
+        : whyForbidden(statements, request.database, caller);
+    if (forbidden !== undefined) return { status: 403, error: forbidden, code: 'forbidden' };
+    if (request.isAsync) {
+      this.runUnseen(statements, work, exchange);
+      return undefined;
+    }
+    return this.run(statements, work, exchange);
+  }
+
+  private async run(
+    statements: readonly Statement[],
+    work: Work,
+    exchange: Exchange,
+  ): Promise<GatewayError | undefined> {
+    const [first] = statements;
+    try {
+      if (first === undefined) {
+        await this.nothing(exchange);
+        return undefined;
+      }
+      if (statements.length > 1) return await this.several(statements, work, exchange);
+      return await this.single(first.kind, await this.executor.run(first, work), exchange);
+    } catch (error) {
+      this.failed(error, first?.kind ?? 'none', exchange);
+      return undefined;
+    } finally {
+      const { firstByteMs } = exchange.answer;
+      if (firstByteMs !== undefined) this.metrics.noteFirstByte(firstByteMs - exchange.startMs);
+    }
+  }
+
+  /** Only blanks, comments and semicolons. */
+  private async nothing({ answer, request: { form } }: Exchange): Promise<void> {
+    answer.setHead({ status: 200, contentType: CONTENT_TYPES[form.format] });
+    const merger = new Merger(answer, form, 0);
+    await merger.end();
+    await answer.end();
+  }
+
+  /** The answer to one statement is passed on as it is. */
+  private async single(
+    kind: string,
+    outcome: Outcome,
+    exchange: Exchange,
+  ): Promise<GatewayError | undefined> {
+    const { answer, request } = exchange;
+    if (outcome.kind === 'refused') return outcome;
+    exchange.tell(outcome);
+    if (outcome.kind === 'result') {
+      answer.setHead({ status: 200, contentType: CONTENT_TYPES[request.form.format] });
+      const merger = new Merger(answer, request.form, 1);
+      await merger.result(0, outcome.result);
+      await merger.end();
+      this.metrics.note(kind, outcome.result.error === undefined ? 'ok' : 'error');
+    } else {
+      answer.setHead(headOf(outcome));
+      if (outcome.status !== 200) exchange.tellRefusal();
+      for await (const chunk of outcome.body) await answer.write(chunk);
+      this.metrics.note(kind, outcome.status === 200 ? 'ok' : 'error');
+    }
+    await answer.end();
+    return undefined;
+  }
+
+  private async several(
+    statements: readonly Statement[],
+    work: Work,
+    exchange: Exchange,
+  ): Promise<GatewayError | undefined> {
+    const { answer, request } = exchange;
+    answer.setHead({ status: 200, contentType: CONTENT_TYPES[request.form.format] });
+    const merger = new Merger(answer, request.form, statements.length);
+    let isStopped = false;
+    for (const [id, statement] of statements.entries()) {
+      if (isStopped) {
+        await merger.result(id, { error: NOT_EXECUTED });
+        continue;
+      }
+      const outcome = await this.executor.run(statement, work);
+      // Nothing was run yet, so the whole request can be refused.
+      if (outcome.kind === 'refused' && id === 0) return outcome;
+      const isLast = id === statements.length - 1;
+      isStopped = await this.merge(id, statement, outcome, { merger, exchange, work, isLast });
+      this.metrics.note(statement.kind, isStopped ? 'error' : 'ok');
+    }
+    await merger.end();
+    await answer.end();
+    return undefined;
+  }
+
+  /** True where the statement failed: influxd runs none after it. */
+  private async merge(
+    id: number,
+    statement: Statement,
+    outcome: Outcome,
+    { merger, exchange, work, isLast }: Merging,
+  ): Promise<boolean> {
+    if (outcome.kind === 'refused') {
+      await merger.result(id, { error: outcome.error });
+      return true;
+    }
+    exchange.tell(outcome);
+    if (outcome.kind === 'result') {
+      await merger.result(id, outcome.result);
+      return outcome.result.error !== undefined;
+    }
+    if (outcome.status !== 200) {
+      const { error } = await readSmall(outcome);
+      await merger.result(id, { error: outcome.error ?? error ?? 'influxd refused the statement' });
+      return true;
+    }
+    const seen = await merger.stream(id, outcome.body);
+    // CSV leaves errors out: an answer without a line is looked at once more, as JSON.
+    if (work.request.form.format === 'csv' && seen.bytes === 0 && !isLast) {
+      return this.hasFailed(statement, work);
+    }
+    return seen.isError;
+  }
+
+  private async hasFailed(statement: Statement, work: Work): Promise<boolean> {
+    const { request } = work;
+    const form = { ...request.form, format: 'json', isPretty: false, isChunked: false } as const;
+    const asJson = { ...work, request: { ...request, accept: undefined, form } };
+    const outcome = await this.executor.run(statement, asJson);
+    if (outcome.kind !== 'opened') return outcome.kind === 'refused';
+    return (await readSmall(outcome)).error !== undefined;
+  }
+
+  /** Runs them after the answer; what becomes of them only the log tells, as in influxd. */
+  private runUnseen(
+    statements: readonly Statement[],
+    work: Work,
+    { response, context: { stopped } }: Exchange,
+  ): void {
+    response.writeHead(204, { 'Content-Type': CONTENT_TYPES[work.request.form.format] });
+    response.end();
+    void this.runAll(statements, { ...work, signal: stopped }).catch((error: unknown) => {
+      const err = error instanceof Error ? error : new Error(String(error));
+      this.deps.logger.warn('an asynchronous query failed', { err });
+    });
+  }
+
+  private async runAll(statements: readonly Statement[], work: Work): Promise<void> {
+    for (const statement of statements) {
+      const outcome = await this.executor.run(statement, work);
+      const error = await errorOf(outcome);
+      this.metrics.note(statement.kind, error === undefined ? 'ok' : 'error');
+      if (error === undefined) continue;
+      this.deps.logger.warn('an asynchronous query failed', { reason: error });
+      return;
+    }
+  }
+
+  private failed(error: unknown, kind: string, { answer, signal }: Exchange): void {
+    if (signal.aborted || isAbort(error)) {
+      this.metrics.note(kind, 'gone');
+      answer.break();
+      return;
+    }
+    this.metrics.note(kind, 'broken');
+    if (!answer.isCommitted) throw error;
+    // Half an answer must not be taken for a whole one.
+    this.deps.logger.warn('the answer to a query broke off', { reason: messageOf(error) });
+    answer.break();
+  }
+}
+
+interface Merging {
+  readonly merger: Merger;
+  readonly exchange: Exchange;
+  readonly work: Work;
+  readonly isLast: boolean;
+}
+
+/** One request with its answer. */
+class Exchange {
+  readonly answer: Answer;
+  readonly startMs = performance.now();
+  private propagated: Propagated | undefined;
+  private missing: string[] = [];
+
+  constructor(
+    incoming: IncomingMessage,
+    readonly response: ServerResponse,
+    readonly context: RequestContext,
+    readonly request: QueryRequest,
+  ) {
+    const takesGzip = (incoming.headers['accept-encoding'] ?? '').includes('gzip');
+    this.answer = new Answer(response, takesGzip, context.signal);
+  }
+
+  get signal(): AbortSignal {
+    return this.context.signal;
+  }
+
+  /** Puts into the headers what is known of an answer; without effect once they are sent. */
+  tell(outcome: Exclude<Outcome, { kind: 'refused' }>): void {
+    const { answer } = this;
+    if (outcome.node !== undefined) answer.setHeader(SERVED_BY_HEADER, outcome.node.toString());
+    if (outcome.missing !== '') this.missing.push(outcome.missing);
+    answer.setHeader(COMPLETE_HEADER, this.missing.length === 0 ? 'true' : 'false');
+    if (this.missing.length > 0) answer.setHeader(MISSING_HEADER, oneLine(this.missing.join('; ')));
+    if (outcome.kind !== 'result' || outcome.propagated === undefined) return;
+    // Of several statements the one that got least far counts.
+    const { reached, live } = outcome.propagated;
+    const before = this.propagated;
+    if (before !== undefined && before.reached - before.live <= reached - live) return;
+    this.propagated = outcome.propagated;
+    answer.setHeader(PROPAGATED_HEADER, `${reached.toString()}/${live.toString()}`);
+  }
+
+  /** influxd's own refusal. */
+  tellRefusal(): void {
+    this.answer.setHeader('X-Clusterflux-Code', 'bad-request');
+    this.answer.setHeader('X-Clusterflux-Retry', 'no');
+  }
+}
+
+function headOf({ status, contentType, error }: OpenedRead): AnswerHead {
+  return { status, contentType, error };
+}
+
+async function errorOf(outcome: Outcome): Promise<string | undefined> {
+  if (outcome.kind === 'refused') return outcome.error;
+  if (outcome.kind === 'result') return outcome.result.error;
+  let head = '';
+  // Read to the end: the statement has run when its answer was read.
+  for await (const chunk of outcome.body) if (head === '') head = chunk.toString('utf8', 0, 400);
+  return /^\{\s*"results":\s*\[\s*\{\s*"statement_id":\s*0,\s*"error":\s*(".*)/s.exec(head)?.[1];
+}
+
+function badRequest(error: string): GatewayError {
+  return { status: 400, error, code: 'bad-request' };
+}
+
+function tooOften(retryAfterSeconds: number): GatewayError {
+  return {
+    status: 429,
+    error: 'too many wrong passwords for this user; try again later',
+    code: 'rate-limited',
+    isSafeToRetry: true,
+    retryAfterSeconds,
+  };
+}

@@ -1,0 +1,288 @@
+// Runs one statement by what it is: reads go to a complete owner, changes to the cluster, and what the cluster knows is said from
+// here. It is told who asks, and that the caller may; it writes nothing to the client.
+import { isAbort, isAppError, type AppError } from '../../../shared/errors/app-error.js';
+import type { Statement } from '../../../shared/influx/influxql/statement.js';
+import type { Placement } from '../../../shared/placement/model.js';
+import { redact } from '../../influxd/redact.js';
+import type { GatewayCaller } from '../auth/port.js';
+import type { Metadata, StatementOutcome } from '../metadata/port.js';
+import type { ReadQuery } from '../owner/port.js';
+import { runInto } from './into.js';
+import { INTERNAL, showDatabases, showShardGroups, showShards } from './metadata-answers.js';
+import { ReadOpener, type OpenedRead } from './open-read.js';
+import type { QueryDeps, QueryRequest, Refusal } from './port.js';
+import { readOnlyWarning, type StatementResult } from './results.js';
+import { anyNode, routeOf, type ReadStatement, type Route } from './route.js';
+import { readSmall } from './small-read.js';
+
+export interface Propagated {
+  readonly reached: number;
+  readonly live: number;
+}
+
+export type Outcome =
+  /** The answer of an owner, to be passed on. */
+  | OpenedRead
+  | {
+      readonly kind: 'result';
+      readonly result: StatementResult;
+      readonly node: number | undefined;
+      readonly missing: string;
+      readonly propagated?: Propagated | undefined;
+    }
+  | Refusal;
+
+/** What does not change while one request is worked on. */
+export interface Work {
+  readonly request: QueryRequest;
+  readonly caller: GatewayCaller;
+  readonly metadata: Metadata;
+  readonly signal: AbortSignal;
+}
+
+export class StatementExecutor {
+  private readonly opener: ReadOpener;
+
+  constructor(private readonly deps: QueryDeps) {
+    this.opener = new ReadOpener(deps);
+  }
+
+  /** Rejects with AppError `aborted`, or where something is wrong that no one foresaw. */
+  async run(statement: Statement, work: Work): Promise<Outcome> {
+    try {
+      return await this.dispatch(statement, work);
+    } catch (error) {
+      if (isAbort(error) || !isAppError(error)) throw error;
+      return refusalOf(error);
+    }
+  }
+
+  /** Runs a text on the local influxd as it is: one that is known to be refused there, or to do nothing. */
+  readLocally(text: string, work: Work, accept = work.request.accept): Promise<Outcome> {
+    const query = { ...readOf(work.request), statement: text, accept };
+    return this.open(() => anyNode(this.deps.directory, true), query, work);
+  }
+
+  private dispatch(statement: Statement, work: Work): Promise<Outcome> | Outcome {
+    switch (statement.kind) {
+      case 'select':
+      case 'explain':
+      case 'show-data':
+        return this.read(statement, work);
+      case 'into':
+        return this.into(statement, work);
+      case 'show-metadata':
+        return this.showMetadata(statement, work);
+      case 'show-server':
+      case 'kill':
+        return this.readLocally(statement.text, work);
+      case 'metadata':
+      case 'user':
+        return this.change(statement, work);
+      case 'delete':
+        return this.delete(statement, work);
+      case 'drop-shard':
+        return dropShard();
+    }
+  }
+
+  private read(statement: ReadStatement, work: Work): Promise<Outcome> {
+    const query = { ...readOf(work.request), statement: statement.text };
+    return this.open(() => this.route(statement, work), query, work);
+  }
+
+  /** By the newest placement and metadata, not by those of the request's beginning. */
+  private route(statement: ReadStatement, { request }: Work): Route {
+    const { placement, directory } = this.deps;
+    const metadata = this.deps.metadata.current;
+    return routeOf(statement, request, { placement, directory, metadata });
+  }
+
+  private open(
+    route: () => Route,
+    query: ReadOptions,
+    { request, signal }: Work,
+  ): Promise<OpenedRead | Refusal> {
+    const plan = () => {
+      const { version, deletes } = this.deps.placement.current;
+      const metadataVersion = this.deps.metadata.current.version;
+      const versions = { placementVersion: version, metadataVersion, deletes };
+      return { route: route(), query: { ...query, ...versions } };
+    };
+    return this.opener.open(plan, request.allowsPartial, signal);
+  }
+
+  private async into(
+    statement: Extract<Statement, { kind: 'into' }>,
+    work: Work,
+  ): Promise<Outcome> {
+    const { request, metadata, signal } = work;
+    const { points } = this.deps;
+    const outcome = await runInto({
+      statement,
+      request,
+      metadata,
+      points,
+      signal,
+      open: (changes) =>
+        this.open(
+          () => this.route(statement, work),
+          { ...readOf(request), ...changes, pretty: false, chunkSize: undefined },
+          work,
+        ),
+    });
+    if (outcome.kind === 'refused') return outcome;
+    const { result } = outcome;
+    return { ...outcome, result: this.warned(result, statement.text, request) };
+  }
+
+  private showMetadata(
+    { what, text }: Extract<Statement, { kind: 'show-metadata' }>,
+    work: Work,
+  ): Promise<Outcome> | Outcome {
+    switch (what) {
+      case 'databases':
+        return this.showDatabases(work);
+      case 'shards':
+        return this.own(showShards(this.placement, work.metadata));
+      case 'shard-groups':
+        return this.own(showShardGroups(this.placement, work.metadata));
+      default: {
+        // Every node has the cluster's metadata, and reaches the version that is known here before it answers.
+        const query = { ...readOf(work.request), statement: text };
+        return this.open(() => anyNode(this.deps.directory, false), query, work);
+      }
+    }
+  }
+
+  private async showDatabases(work: Work): Promise<Outcome> {
+    const own = await this.ownDatabases(work);
+    return this.own(showDatabases(work.metadata, own, work.caller));
+  }
+
+  /** `_internal`, where the local influxd has it. It may be away: then it has nothing of its own to show. */
+  private async ownDatabases(work: Work): Promise<string[]> {
+    const query = { ...readOf(work.request), statement: 'SHOW DATABASES', accept: undefined };
+    const plain = { ...query, chunked: false, pretty: false, params: undefined };
+    const read = await this.open(() => anyNode(this.deps.directory, true), plain, work);
+    if (read.kind === 'refused') return [];
+    const { rows } = await readSmall(read);
+    const has = rows.some(([name]) => name === INTERNAL);
+    return has && !work.metadata.databases.has(INTERNAL) ? [INTERNAL] : [];
+  }
+
+  private async change(
+    statement: Extract<Statement, { kind: 'metadata' | 'user' }>,
+    { request, signal }: Work,
+  ): Promise<Outcome> {
+    const { text } = statement;
+    if (isBound(text, request)) return boundParameter();
+    const password =
+      statement.kind === 'user' && statement.password !== undefined
+        ? { user: statement.user, text: statement.password }
+        : undefined;
+    const database = request.database || undefined;
+    const outcome = await this.deps.runner.run(text, { database, password }, signal);
+    return this.changed(outcome, text, request);
+  }
+
+  private async delete(
+    statement: Extract<Statement, { kind: 'delete' }>,
+    work: Work,
+  ): Promise<Outcome> {
+    const { request, metadata, signal } = work;
+    const database = statement.database || request.database;
+    if (isBound(statement.text, request)) return boundParameter();
+    if (database === '') return this.own({ error: 'database name required' });
+    // Each server's own database is nobody else's: what is deleted from it is not numbered.
+    if (database === INTERNAL && !metadata.databases.has(INTERNAL)) {
+      return this.readLocally(statement.text, work);
+    }
+    if (!metadata.databases.has(database)) {
+      return this.own({ error: `database not found: ${database}` });
+    }
+    const outcome = await this.deps.runner.delete(database, statement.text, signal);
+    return this.changed(outcome, statement.text, request);
+  }
+
+  private changed(outcome: StatementOutcome, text: string, request: QueryRequest): Outcome {
+    const { error, propagated } = outcome;
+    const result = this.warned(error === undefined ? {} : { error }, text, request);
+    return { kind: 'result', result, node: this.self, missing: '', propagated };
+  }
+
+  private warned(result: StatementResult, text: string, request: QueryRequest): StatementResult {
+    if (!request.isReadOnly || result.error !== undefined) return result;
+    return { ...result, messages: [readOnlyWarning(redact(text.trim()))] };
+  }
+
+  private own(result: StatementResult): Outcome {
+    return { kind: 'result', result, node: this.self, missing: '' };
+  }
+
+  private get self(): number | undefined {
+    return this.deps.directory.self.id;
+  }
+
+  private get placement(): Placement {
+    return this.deps.placement.current;
+  }
+}
+
+type ReadOptions = Omit<ReadQuery, 'groups' | 'placementVersion' | 'metadataVersion' | 'deletes'>;
+
+/** What the client said of the answer, for a statement that is passed on as it is. */
+function readOf(request: QueryRequest): ReadOptions {
+  const { form } = request;
+  return {
+    statement: request.text,
+    database: request.database || undefined,
+    policy: request.policy || undefined,
+    epoch: form.epoch,
+    chunked: form.isChunked,
+    chunkSize: request.chunkSize,
+    pretty: form.isPretty,
+    accept: request.accept,
+    params: request.params,
+  };
+}
+
+export function refusalOf(error: AppError): Refusal {
+  const { status, code, message, retryable, retryAfterSeconds } = error;
+  return {
+    kind: 'refused',
+    status,
+    code,
+    error: message,
+    isSafeToRetry: retryable,
+    retryAfterSeconds,
+  };
+}
+
+/** Parameters travel with reads alone: a change is run, numbered and brought to others as text. */
+function isBound(text: string, request: QueryRequest): boolean {
+  return request.params !== undefined && text.includes('$');
+}
+
+function boundParameter(): Refusal {
+  return {
+    kind: 'refused',
+    status: 400,
+    code: 'bad-request',
+    error:
+      'bound parameters can only be used in statements that read: write the value into the statement',
+    isSafeToRetry: false,
+  };
+}
+
+function dropShard(): Refusal {
+  return {
+    kind: 'refused',
+    status: 501,
+    code: 'not-answerable',
+    error:
+      'DROP SHARD is not run through the gateway: every influxd counts its shards by itself, so the number would name another ' +
+      'shard on each node; drop the data with DELETE or by its retention policy, and see `clusterflux shards list`',
+    isSafeToRetry: false,
+  };
+}

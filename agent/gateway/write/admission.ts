@@ -1,0 +1,55 @@
+// How much may be worked on at once, in bytes and in writes: what is beyond is turned away before it takes memory, so that a
+// flood ends in 503 and never in an agent that dies of it.
+
+export interface AdmissionLimits {
+  /** Of all claims together. One claim alone may pass it, or a write that is larger could never be made. */
+  readonly maxBytes: number;
+  readonly maxWrites: number;
+}
+
+/** The memory of one write. Released once, when the last copy of its bytes is gone. */
+export interface Claim {
+  /** Takes more, for a body whose length was not said. False: there is no more, and nothing was taken. */
+  grow(bytes: number): boolean;
+  release(): void;
+}
+
+export class Admission {
+  private bytes = 0;
+  private writes = 0;
+
+  constructor(private readonly limits: AdmissionLimits) {}
+
+  get bytesInFlight(): number {
+    return this.bytes;
+  }
+
+  get writesInFlight(): number {
+    return this.writes;
+  }
+
+  /** Undefined: too much is under way. */
+  admit(bytes: number): Claim | undefined {
+    if (this.writes >= this.limits.maxWrites) return undefined;
+    if (this.writes > 0 && this.bytes + bytes > this.limits.maxBytes) return undefined;
+    this.writes += 1;
+    this.bytes += bytes;
+    let held = bytes;
+    let isReleased = false;
+    return {
+      grow: (more) => {
+        if (isReleased) return false;
+        if (this.writes > 1 && this.bytes + more > this.limits.maxBytes) return false;
+        this.bytes += more;
+        held += more;
+        return true;
+      },
+      release: () => {
+        if (isReleased) return;
+        isReleased = true;
+        this.writes -= 1;
+        this.bytes -= held;
+      },
+    };
+  }
+}
