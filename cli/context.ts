@@ -9,7 +9,7 @@ export interface GlobalOptions {
   /** Of --token-file; undefined: agent.token-file of the configuration. */
   readonly tokenFile: string | undefined;
   readonly timeoutMs: number;
-  readonly output: 'table' | 'json';
+  readonly output: 'table' | 'wide' | 'json';
   readonly debug: boolean;
 }
 

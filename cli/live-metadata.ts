@@ -3,7 +3,7 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { PeerClient } from '../agent/peer/peer-client.js';
-import { METADATA_PATH } from '../agent/peer/peer-routes.js';
+import { METADATA_PATH, STATUS_PATH } from '../agent/peer/peer-routes.js';
 import { openPeerSecurity } from '../agent/peer/peer-security.js';
 import { encodeName } from '../shared/api/names.js';
 import { nodeSchema } from '../shared/api/nodes.js';
@@ -31,11 +31,25 @@ export async function readLiveMetadata(
   if (await isAgentOf(socketPath, target.cluster, node, timeoutMs)) {
     return (await get({ socketPath, path: '/metadata' }, timeoutMs)).body;
   }
-  return askPeer(target, node, timeoutMs);
+  return askPeer(target, node, timeoutMs, METADATA_PATH);
+}
+
+/** What the node's agent says of itself, as JSON. Throws as `readLiveMetadata`. */
+export async function readLiveStatus(
+  target: Target,
+  node: number,
+  timeoutMs: number,
+): Promise<unknown> {
+  return parseJson(await askPeer(target, node, timeoutMs, STATUS_PATH));
 }
 
 /** The node's own agent, over its address: it gives this to those alone who have the cluster's secret or a certificate. */
-async function askPeer(target: Target, node: number, timeoutMs: number): Promise<Buffer> {
+async function askPeer(
+  target: Target,
+  node: number,
+  timeoutMs: number,
+  asked: string,
+): Promise<Buffer> {
   const path = `/nodes/${encodeName(target.cluster)}/${node}`;
   const { uid, 'bind-address': registered } = await target.api.json(path, nodeSchema);
   const address = parseAddress(registered);
@@ -56,7 +70,7 @@ async function askPeer(target: Target, node: number, timeoutMs: number): Promise
   try {
     const call = {
       method: 'GET',
-      path: METADATA_PATH,
+      path: asked,
       maxAnswerBytes: MAX_METADATA_BYTES,
     } as const;
     const { status, body } = await client.call(address, uid, call);

@@ -46,7 +46,8 @@ export function groupsIn(
   return placement.groups
     .filter(
       (group) =>
-        (database ?? group.database) === group.database && (policy ?? group.policy) === group.policy,
+        (database ?? group.database) === group.database &&
+        (policy ?? group.policy) === group.policy,
     )
     .sort(byPlace);
 }

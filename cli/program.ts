@@ -13,6 +13,7 @@ import { addMetadataCommands } from './tree/metadata.js';
 import { addOrderCommands } from './tree/orders.js';
 import { addPrograms } from './tree/programs.js';
 import { addRegistryCommands } from './tree/registry.js';
+import { addShardCommands } from './tree/shards.js';
 
 /** Long enough for a manager that must first ask a slow etcd, short enough for a person who waits. */
 const DEFAULT_TIMEOUT = '10s';
@@ -43,7 +44,11 @@ function buildProgram(io: Io, done: (result: Result) => void): Command {
     .option('--manager <url>', 'the manager to ask; else agent.endpoints of the configuration')
     .option('--token-file <file>', 'the token to show the manager; else agent.token-file')
     .option('--timeout <duration>', 'how long a command waits for an answer', DEFAULT_TIMEOUT)
-    .option('-o, --output <format>', 'table for people, json for programs', 'table')
+    .option(
+      '-o, --output <format>',
+      'table for people, wide for more columns, json for programs',
+      'table',
+    )
     .option('--debug', 'shows where an error came from')
     .option('--no-color', 'accepted for scripts; nothing is coloured')
     .configureHelp({ showGlobalOptions: true })
@@ -68,6 +73,7 @@ function buildProgram(io: Io, done: (result: Result) => void): Command {
   addPrograms(program, on);
   addRegistryCommands(program, on);
   addMetadataCommands(program, on);
+  addShardCommands(program, on);
   addOrderCommands(program, on);
   addHandoffCommands(program, on);
   addConfigCommands(program, on);
@@ -88,8 +94,8 @@ function globalOptions(program: Command): GlobalOptions {
   if (timeoutMs === undefined || timeoutMs === 0) {
     throw new AppError('usage', `--timeout takes a duration such as 10s, got "${given.timeout}"`);
   }
-  if (given.output !== 'table' && given.output !== 'json') {
-    throw new AppError('usage', `--output takes table or json, got "${given.output}"`);
+  if (given.output !== 'table' && given.output !== 'wide' && given.output !== 'json') {
+    throw new AppError('usage', `--output takes table, wide or json, got "${given.output}"`);
   }
   const { config, manager, tokenFile, output, debug = false } = given;
   return { config, manager, tokenFile, timeoutMs, output, debug };

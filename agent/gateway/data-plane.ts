@@ -3,10 +3,9 @@
 import { join } from 'node:path';
 import type { Registry } from 'prom-client';
 import type { Address } from '../../shared/config/address.js';
+import { isLoopback } from '../../shared/config/address.js';
 import type { Config } from '../../shared/config/config.js';
 import { messageOf } from '../../shared/errors/app-error.js';
-import { afterDeletes } from '../../shared/influx/influxql/after-deletes.js';
-import { deleteMatcher } from '../../shared/influx/influxql/delete-matcher.js';
 import { repeat } from '../../shared/lifecycle/repeat.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { Runnable } from '../../shared/lifecycle/run-group.js';
@@ -25,6 +24,7 @@ import type { PeerSecurity } from '../peer/peer-security.js';
 import type { TickReport } from '../sync/port.js';
 import type { RemoteView } from '../sync/remote-view.js';
 import { AuthProbe } from './auth/auth-probe.js';
+import { createBcryptPool } from './auth/bcrypt-pool.js';
 import { createGatewayAuth } from './auth/gateway-auth.js';
 import { Announcer } from './backlog/announcer.js';
 import { CatchUpGate } from './backlog/catch-up-gate.js';
@@ -34,6 +34,7 @@ import { ReadJudge } from './backlog/read-judge.js';
 import type { ClusterView } from './cluster-view.js';
 import { nodeHintFiles } from './handoff/hint-files.js';
 import { HintedHandoff } from './handoff/hinted-handoff.js';
+import { withoutDeletedBy } from './metadata/after-deletes.js';
 import { ClusterStatements } from './metadata/cluster-statements.js';
 import { LivePeers } from './metadata/live-peers.js';
 import type { KnownPasswords } from './metadata/passwords.js';
@@ -94,18 +95,7 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
     clock,
     logger,
   });
-  const withoutDeleted = async (batch: Batch, upTo: number, signal: AbortSignal) => {
-    const later = await deletes.since(batch.deletes, signal);
-    const matchers = later
-      .filter(({ number, database, databaseMark }) => {
-        const isSame = database === batch.database && databaseMark === batch.databaseMark;
-        return number <= upTo && isSame;
-      })
-      .map(({ statement }) => deleteMatcher(statement));
-    const { body, removed } = afterDeletes(batch.body, batch.precision, matchers);
-    if (body.length === 0) return undefined;
-    return { ...batch, body, points: batch.points - removed, deletes: upTo };
-  };
+  const withoutDeleted = withoutDeletedBy(deletes);
   const handoff: HintedHandoff = new HintedHandoff({
     stateDir: config.agent.stateDir,
     files: nodeHintFiles(),
@@ -196,7 +186,7 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
     logger,
   });
   const peers = new LivePeers({ directory: nodes, client, logger });
-  const mayTravel = security.keys !== undefined || security.isMutual;
+  const isProtected = security.keys !== undefined || security.isMutual;
   const runner = new ClusterStatements({
     ...deps,
     control: ports.influxd,
@@ -204,7 +194,8 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
     peers,
     deletes,
     placementApi: view.api,
-    seal: mayTravel ? (password) => seal(password, security.keys?.current) : undefined,
+    seal: (password) => seal(password, security.keys?.current),
+    maySend: ({ address }) => isProtected || isLoopback(address.host),
   });
   const probe = new AuthProbe({
     url: ports.access.url,
@@ -212,7 +203,9 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
     clock,
     logger,
   });
+  const bcrypt = createBcryptPool();
   const auth = createGatewayAuth({
+    bcrypt,
     mode: config.gateway.auth,
     metadata,
     isMetadataKnown: () => metadata.isKnown,
@@ -261,11 +254,15 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
       await deletes.runUpTo(number, signal);
       return deletes.applied >= number;
     },
-    takePassword: (body) => {
+    takePassword: async (body) => {
       const sealed = sealedPasswordSchema.safeParse(body);
       const known = sealed.success ? unseal(sealed.data, security.keys?.current) : undefined;
-      if (known !== undefined) deps.passwords.note(known);
-      return known !== undefined;
+      if (known === undefined) return false;
+      // Whoever sent it: what does not stand for the hash that the cluster has is no user's password.
+      const { text, hash } = known;
+      if ((await bcrypt.compare(FROM_PEERS, text, hash)) !== 'right') return false;
+      deps.passwords.note(known);
+      return true;
     },
     isGuarded: config.influxdb.username !== undefined,
   });
@@ -314,6 +311,9 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
     ],
   };
 }
+
+/** Whose turn it is among those who have passwords checked; clients are named by their addresses. */
+const FROM_PEERS = 'peers';
 
 /** Its shards are looked at within a fraction of a second after influxd has answered. */
 const NOT_LOOKED_RETRY_MS = 250;

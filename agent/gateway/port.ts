@@ -11,7 +11,7 @@ export interface RequestContext {
   /** Aborted only where the gateway stops: for work that is finished also where nobody waits for its answer. */
   readonly stopped: AbortSignal;
   /** To be called before the body of a write is read: a client that asks first (Expect: 100-continue) is told to send it. */
-  wantBody(): void;
+  wantBody?(): void;
 }
 
 /** Answers one kind of requests. What it throws is rendered by the server (see errors.ts). */

@@ -1,6 +1,7 @@
 // The gateway: what InfluxDB clients of the cluster talk to. An HTTP server with influxd's routes and headers; the answers of
 // /write and /query come from their handlers. It serves nothing of /debug, and creates nothing.
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import type { IncomingMessage, Server, ServerOptions, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
@@ -86,6 +87,8 @@ class NodeGateway implements Gateway {
   private readonly asking = new WeakSet<IncomingMessage>();
 
   constructor(private readonly deps: GatewayDeps) {
+    // One for each request under way, removed at its end.
+    setMaxListeners(0, this.stopped.signal);
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
       this.take(request, response);
     };
@@ -222,7 +225,7 @@ class NodeGateway implements Gateway {
     }
     assertMayServe(this.deps.config, this.deps.isAuthOn());
     if (path === '/query') {
-      context.wantBody();
+      context.wantBody?.();
       await this.deps.query.handle(request, response, context);
     } else await this.deps.write.handle(request, response, context);
   }

@@ -35,8 +35,8 @@ export interface DataRoutesDeps {
   readonly reach: (version: number, signal: AbortSignal) => Promise<boolean>;
   /** Resolves to whether all deletes up to that number have been run here. */
   readonly runDeletes: (number: number, signal: AbortSignal) => Promise<boolean>;
-  /** Takes a password that travels beside a statement; false where it can't be opened. */
-  readonly takePassword: (body: unknown) => boolean;
+  /** Takes a password that travels beside a statement; false where it can't be opened, or stands for another hash. */
+  readonly takePassword: (body: unknown) => Promise<boolean>;
   /**
    * influxd asks its clients who they are, so that this endpoint must too: without a secret or mutual TLS anybody on this
    * machine could read and write through it with the agent's account.
@@ -71,9 +71,8 @@ export function dataRoutes(deps: DataRoutesDeps): PeerRoute[] {
     },
     {
       ...word,
-      needs: 'proof',
       path: PASSWORDS_PATH,
-      answer: taking(z.unknown(), (body) => Promise.resolve(deps.takePassword(body))),
+      answer: taking(z.unknown(), (body) => deps.takePassword(body)),
     },
   ];
 }

@@ -106,7 +106,10 @@ export async function handoffExport(
       );
     }
   });
-  say(context, `the hints for ${node} are in ${file}; \`influx -import -path ${file}\` writes them`);
+  say(
+    context,
+    `the hints for ${node} are in ${file}; \`influx -import -path ${file}\` writes them`,
+  );
   return undefined;
 }
 

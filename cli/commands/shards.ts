@@ -69,14 +69,13 @@ async function ownedBy(
   const nodes = await target.api.json(path, nodeListSchema);
   const hostnames = new Map(nodes.map(({ id, hostname }) => [id, hostname]));
   const owners = new Set(
-    groups.flatMap(({ shards }) =>
-      shards.flatMap((shard) => shard.owners.map(({ node }) => node)),
-    ),
+    groups.flatMap(({ shards }) => shards.flatMap((shard) => shard.owners.map(({ node }) => node))),
   );
   const locals = new Map<number, LocalShards>();
   for (const node of local ? owners : []) {
     const found = await localShards(target, node, context.options.timeoutMs);
-    if (typeof found === 'string') say(context, `node ${node} tells nothing of its shards: ${found}`);
+    if (typeof found === 'string')
+      say(context, `node ${node} tells nothing of its shards: ${found}`);
     else locals.set(node, found);
   }
   return groups.flatMap((group) =>

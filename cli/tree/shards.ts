@@ -8,7 +8,10 @@ export function addShardCommands(program: Command, on: Binder): void {
     .option(...CLUSTER)
     .option(...DATABASE)
     .option(...POLICY)
-    .option('--local', "with -o wide: each owner's own shard ids and their bytes, asked of its agent");
+    .option(
+      '--local',
+      "with -o wide: each owner's own shard ids and their bytes, asked of its agent",
+    );
   on(list, 'clusterflux shards list --database telegraf -o wide', async (context, command) =>
     (await import('../commands/shards.js')).shardsList(context, command),
   );

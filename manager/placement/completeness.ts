@@ -36,7 +36,7 @@ export interface Brought {
 export class Completeness {
   constructor(private readonly deps: CompletenessDeps) {}
 
-  /** Throws AppError `node-not-found` (404) where it owns none of the groups, `store-unavailable`. */
+  /** Groups that the node does not own are passed over. Throws AppError `store-unavailable`. */
   mark(view: ClusterView, marking: Marking, signal: AbortSignal): Promise<LoadedPlacement> {
     const { node, groups, isComplete, why, by } = marking;
     const at = new Date(this.deps.clock.nowMs()).toISOString();

@@ -3,6 +3,7 @@
 import { formatTime } from '../../shared/influx/time.js';
 import { AppError } from '../../shared/errors/app-error.js';
 import type { PlacedGroup } from '../../shared/placement/model.js';
+import { isVoid } from '../../shared/placement/rules.js';
 import type { ClusterView } from '../metadata/cluster-views.js';
 import { statusRecord } from '../nodes/records.js';
 import { numberOf } from '../store/keys.js';
@@ -10,6 +11,7 @@ import type { Entry, Store } from '../store/port.js';
 import { rangeAll } from '../store/range-all.js';
 import { decodeRecord } from '../store/records.js';
 import type { Members } from './members.js';
+import { factsOf } from './policies.js';
 import { groupsOf, type PlacementState } from './state.js';
 
 /** So many groups are named in an answer; the rest is counted. */
@@ -31,15 +33,19 @@ export class Departure {
   async lossOf(view: ClusterView, node: number, signal: AbortSignal): Promise<Loss> {
     const { store, members } = this.deps;
     const { keys } = view;
-    const [{ state }, nodes, status, flags] = await Promise.all([
+    const [{ state }, facts, nodes, status, flags] = await Promise.all([
       view.placement.load(),
+      factsOf(view),
       members.registered(view, signal),
       store.get(keys.statusOf(node), { signal }),
       rangeAll(store, keys.placement.behind, { keysOnly: true, signal }),
     ]);
     const others = new Set(nodes.map(({ id }) => id).filter((id) => id !== node));
     return {
-      groups: onlyCompleteIn(state, node, others),
+      // What was dropped needs nobody.
+      groups: onlyCompleteIn(state, node, others).filter(
+        (group) => facts === undefined || !isVoid(group, facts.marks),
+      ),
       hintsFor: hintsFor(node, status, flags.entries),
     };
   }

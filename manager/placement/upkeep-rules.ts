@@ -23,8 +23,9 @@ export function withoutExpired(
   policies: readonly PolicyFacts[],
   nowNs: bigint,
 ): PlacementState {
+  const policyOf = finder(policies);
   return mapGroups(state, (group) => {
-    const policy = policies.find((each) => isOfPolicy(group, each));
+    const policy = policyOf(group);
     if (policy === undefined || policy.durationNs === 0n) return group;
     return group.endNs + policy.durationNs + EXPIRED_KEPT_NS < nowNs ? undefined : group;
   });
@@ -76,8 +77,9 @@ export function withCuts(
 ): PlacementState {
   const { members } = state;
   if (members.length === 0) return state;
+  const policyOf = finder(policies);
   return cutGroups(state, nowNs + CUT_AHEAD_NS, (group) => {
-    const policy = policies.find((each) => isOfPolicy(group, each));
+    const policy = policyOf(group);
     if (policy === undefined) return false;
     const wanted = replicasFor(members.length, policy.replication, minReplication);
     return group.shards.some(
@@ -113,4 +115,14 @@ function withoutOwners(
   // The order and number of shards is the hash's modulus, so a group goes whole or stays whole.
   if (shards.every(({ owners }) => owners.length === 0)) return undefined;
   return shards.some(({ owners }) => owners.length === 0) ? group : { ...group, shards };
+}
+
+/** By name first: there may be thousands of policies, and tens of thousands of groups. */
+function finder(policies: readonly PolicyFacts[]): (group: PlacedGroup) => PolicyFacts | undefined {
+  const byName = new Map<string, PolicyFacts>();
+  for (const each of policies) byName.set(JSON.stringify([each.database, each.policy]), each);
+  return (group) => {
+    const found = byName.get(JSON.stringify([group.database, group.policy]));
+    return found !== undefined && isOfPolicy(group, found) ? found : undefined;
+  };
 }

@@ -21,9 +21,6 @@ import {
   urls,
 } from './key-types.js';
 
-/** Keys that are read and checked already, while what they switch on comes with a later release. */
-const later = { isLater: true };
-
 const manager = z.strictObject({
   'bind-address': address(
     '127.0.0.1:8000',

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parseQuery } from '../../shared/influx/influxql/parse.js';
-import { refusalProbe, wouldRun } from '../../shared/influx/influxql/refusal-probe.js';
 import { mutations, ODDITIES, STATEMENTS } from '../support/influxql-statements.js';
 import { startInfluxd, type TestInfluxd } from '../support/influxd.js';
 
@@ -113,15 +112,6 @@ describe('influxql: the parser beside a real influxd', () => {
     for (const value of VALUES) {
       const found = await differences(WITH_PARAMETER, `{"x": ${value}}`);
       expect(found.join('\n'), value).to.equal('');
-    }
-  });
-
-  it('learns by a probe, which runs nothing, whether influxd would run a query', async () => {
-    for (const text of [...STATEMENTS, ...ODDITIES]) {
-      const theirs = await refusal(influxd, text, '{}');
-      const probed = await refusal(influxd, refusalProbe(text), '{}');
-      expect(probed, text).to.be.a('string');
-      expect(wouldRun(probed!), text).to.equal(theirs === undefined);
     }
   });
 

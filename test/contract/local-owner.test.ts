@@ -54,7 +54,9 @@ describe('an owner and its influxd', function () {
     await apply('m v=1 1');
     const outcome = await apply(['m v="text" 2', 'm v=3 3']);
     expect(outcome).to.deep.include({ kind: 'refused', dropped: 1 });
-    expect(outcome).to.have.property('text').that.matches(/field type conflict: .*dropped=1$/);
+    expect(outcome)
+      .to.have.property('text')
+      .that.matches(/field type conflict: .*dropped=1$/);
     expect(await count('m')).to.equal(2);
   });
 
@@ -92,7 +94,9 @@ describe('an owner and its influxd', function () {
     await influxd.query('DROP DATABASE telegraf');
     const failed = await apply('m v=1 1');
     expect(failed).to.have.property('kind', 'failed');
-    expect(failed).to.have.property('why').that.matches(/the cluster has .*database not found/);
+    expect(failed)
+      .to.have.property('why')
+      .that.matches(/the cluster has .*database not found/);
     expect(await influxd.names('SHOW DATABASES')).not.to.include('telegraf');
   });
 
@@ -137,7 +141,10 @@ describe('an owner and its influxd', function () {
     if (opened.kind !== 'opened') throw new Error(JSON.stringify(opened));
     const chunks = (await text(opened.body)).trim().split('\n');
     expect(chunks).to.have.length(2);
-    expect(JSON.parse(chunks[0]!)).to.have.nested.property('results[0].series[0].values[0][0]', 2_000);
+    expect(JSON.parse(chunks[0]!)).to.have.nested.property(
+      'results[0].series[0].values[0][0]',
+      2_000,
+    );
   });
 
   it('fails in words where influxd is away, notes it, and goes on by a new connection when it is back', async () => {
@@ -146,7 +153,10 @@ describe('an owner and its influxd', function () {
     const failed = await apply('m v=2 2');
     expect(failed).to.have.property('kind', 'failed');
     expect(owned.world.awayNoted).to.equal(1);
-    expect(await owned.owner.read(readOf('SELECT v FROM m'), NEVER)).to.have.property('kind', 'failed');
+    expect(await owned.owner.read(readOf('SELECT v FROM m'), NEVER)).to.have.property(
+      'kind',
+      'failed',
+    );
     await influxd.start();
     await eventually(async () => (await apply('m v=3 3')).kind === 'applied');
   });
@@ -164,7 +174,9 @@ describe('an owner whose account influxd refuses', function () {
       for (let i = 0; i < 2; i += 1) {
         const outcome = await owner.apply(batchOf('m v=1 1'), NEVER);
         expect(outcome).to.have.property('kind', 'failed');
-        expect(outcome).to.have.property('why').that.matches(/influxdb\.password-file/);
+        expect(outcome)
+          .to.have.property('why')
+          .that.matches(/influxdb\.password-file/);
       }
       const read = await owner.read(readOf('SELECT v FROM m'), NEVER);
       expect(read).to.have.property('kind', 'failed');

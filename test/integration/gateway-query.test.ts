@@ -282,6 +282,49 @@ describe('the gateway answers queries as influxd does', () => {
     expect(await text('copy')).to.equal(await text('cpu'));
   });
 
+  const INTOS = [
+    'SELECT * INTO :target FROM cpu',
+    'SELECT * INTO :target FROM cpu GROUP BY *',
+    'SELECT v AS x, i INTO :target FROM cpu GROUP BY host',
+    'SELECT mean(v), count(i) INTO :target FROM cpu WHERE time >= 0 AND time < 10s GROUP BY time(2s), host',
+    'SELECT mean(v) INTO :target FROM cpu WHERE time >= 0 AND time < 10s GROUP BY time(2s) fill(7)',
+    'SELECT count(i) INTO :target FROM cpu WHERE time >= 0 AND time < 10s GROUP BY time(2s) fill(null) ORDER BY time DESC LIMIT 2',
+    "SELECT count(i) INTO :target FROM /c(p)u/ WHERE host =~ /a(b)?/ AND time >= 0 AND time < 10s GROUP BY time(2s), /h(o)st/ LIMIT 3 tz('UTC')",
+    'SELECT first(s) INTO :target FROM cpu',
+    'SELECT top(v, host, 2) INTO :target FROM cpu',
+    'SELECT bottom(v, host, 2), i INTO :target FROM cpu',
+    'SELECT top(v, 2) INTO :target FROM cpu GROUP BY host',
+    'SELECT max(v) INTO :target FROM (SELECT v FROM cpu GROUP BY host) GROUP BY host',
+    'SELECT v INTO :target FROM nothing',
+    'SELECT nothing(v) INTO :target FROM cpu',
+    'SELECT v INTO nowhere..:target FROM cpu',
+    'SELECT v INTO nopolicy.:target FROM cpu',
+    'SELECT v + i AS "a b", s INTO :target FROM /cpu/ WHERE host = \'a\'',
+  ];
+
+  for (const text of INTOS) {
+    it(`writes for ${text} what influxd writes`, async () => {
+      const run = async (url: string, target: string) => {
+        await influxd.query(`DROP MEASUREMENT "${target}"`, { db: 'many' });
+        const q = text.replace(':target', `"${target}"`);
+        const { status, body } = await ask(url, { parameters: { db: 'many', q } });
+        const back = `SELECT * FROM "${target}" GROUP BY *; SHOW FIELD KEYS FROM "${target}"`;
+        const read = await ask(influxd.url, { parameters: { db: 'many', q: back } });
+        return { status, body, written: read.body.replaceAll(`"${target}"`, '') };
+      };
+      expect(await run(node.url, 'through')).to.deep.equal(await run(influxd.url, 'direct'));
+    });
+  }
+
+  it('copies each measurement under its own name', async () => {
+    await influxd.query('CREATE DATABASE other');
+    await node.metadata.look();
+    const q = 'SELECT * INTO other..:MEASUREMENT FROM /cp.*/ GROUP BY *';
+    await ask(node.url, { parameters: { db: 'many', q } });
+    const back = (db: string) => ask(influxd.url, { parameters: { db, q: 'SELECT * FROM cpu' } });
+    expect((await back('other')).body).to.equal((await back('many')).body);
+  });
+
   it('writes the tags of top() as tags', async () => {
     const q = 'SELECT top(v, host, 2) INTO tops FROM cpu';
     await ask(node.url, { parameters: { db: 'many', q } });

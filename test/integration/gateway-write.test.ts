@@ -52,13 +52,9 @@ describe('/write of the gateway and of influxd', () => {
     await Promise.all([direct.remove(), behind.remove()]);
   });
 
-  async function ask(url: string, path: string, { method = 'POST', body, headers }: Asked) {
-    const answer = await fetch(`${url}${path}`, {
-      method,
-      body,
-      headers,
-      signal: AbortSignal.timeout(10_000),
-    });
+  async function ask(url: string, path: string, asked: Asked) {
+    const signal = AbortSignal.timeout(10_000);
+    const answer = await fetch(`${url}${path}`, { method: 'POST', ...asked, signal });
     const text = await answer.text();
     // influxd names the methods in an order that changes from request to request.
     const words = (name: string) => answer.headers.get(name)?.split(', ').sort();
@@ -169,6 +165,73 @@ describe('/write of the gateway and of influxd', () => {
     expect((await ask(gateway.url, path, { body: 'v2 f=1 1000' })).status).to.equal(204);
     const rows = await behind.names('SELECT f FROM v2', { db: 'd', params: { epoch: 'ns' } });
     expect(rows).to.deep.equal(['1000000']);
+  });
+
+  describe('over two owners', () => {
+    let both: WriteGateway;
+
+    before(async () => {
+      both = await startWriteGateway({
+        sender: influxdSender(
+          new Map([
+            [1, direct.url],
+            [2, behind.url],
+          ]),
+        ),
+        owners: [[1, 2]],
+      });
+      for (const server of [direct, behind]) await server.query('CREATE DATABASE two');
+      both.metadata.add('two');
+    });
+
+    after(() => both.close());
+
+    const points = async (server: TestInfluxd, measurement: string) =>
+      server.query(`SELECT * FROM ${measurement}`, { db: 'two' });
+
+    it('both keep the same points where many writes bring two types of one field at once', async () => {
+      const bodies = Array.from({ length: 24 }, (_, index) => {
+        const value = index % 2 === 0 ? String(index) : `"${String(index)}"`;
+        return `race f=${value} ${String(index)}\nother${String(index % 5)} f=1 ${String(index)}`;
+      });
+      const answers = await Promise.all(
+        bodies.map((body) => ask(both.url, '/write?db=two&consistency=all', { body })),
+      );
+      expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204, 400]));
+      const [first, second] = await Promise.all([points(direct, 'race'), points(behind, 'race')]);
+      expect(first[0]?.series?.[0]?.values).to.have.length(12);
+      expect(second).to.deep.equal(first);
+      for (const other of [0, 1, 2, 3, 4].map((each) => `other${String(each)}`)) {
+        expect(await points(behind, other)).to.deep.equal(await points(direct, other));
+      }
+    });
+
+    it('what is good of a batch is on both, in the order of the batch', async () => {
+      const body = 'good f=1 1\ngood f=2,g=1 1\nbad f=1 1\nbad f="x" 2\ngood f=3 1';
+      const { status, text } = await ask(both.url, '/write?db=two', { body });
+      expect(status).to.equal(400);
+      expect(text).to.include('field type conflict').and.to.include('dropped=1');
+      for (const server of [direct, behind]) {
+        const [good] = await points(server, 'good');
+        expect(good?.series?.[0]?.values).to.deep.equal([['1970-01-01T00:00:00.000000001Z', 3, 1]]);
+        const [bad] = await points(server, 'bad');
+        expect(bad?.series?.[0]?.values).to.have.length(1);
+      }
+    });
+
+    it('one that is paused gets a hint, and the client does not wait for it', async () => {
+      await ask(both.url, '/write?db=two', { body: 'slow f=1 1' });
+      behind.pause();
+      try {
+        const since = performance.now();
+        const { status } = await ask(both.url, '/write?db=two', { body: 'slow f=2 2' });
+        expect(status).to.equal(204);
+        expect(performance.now() - since).to.be.lessThan(3_000);
+        expect(both.hinted).to.deep.equal(['uid-2']);
+      } finally {
+        behind.resume();
+      }
+    });
   });
 
   function gzip() {

@@ -65,7 +65,7 @@ describe('points between agents', function () {
       monotonicMs: () => 1,
       reach: async (version) => version <= 7,
       runDeletes: async () => true,
-      takePassword: () => false,
+      takePassword: async () => false,
       isGuarded,
     });
     const asker = await peers.start('a', files);
@@ -242,14 +242,23 @@ describe('points between agents', function () {
     const files = { secretFile: peers.secretFile('secret', SECRET) };
     const asker = await peers.start('a', files);
     const old = await peers.start('b', files);
-    const node = { id: 1, uid: 'b', address: old.address, hostname: 'b', isAlive: true, behind: [] };
+    const node = {
+      id: 1,
+      uid: 'b',
+      address: old.address,
+      hostname: 'b',
+      isAlive: true,
+      behind: [],
+    };
     const far = new PeerOwners({ directory: { node: () => node }, client: asker.client });
     for (const outcome of [
       await far.send(1, batchOf('m v=1 1'), NEVER),
       await far.read(1, readOf('SELECT 1'), NEVER),
     ]) {
       expect(outcome).to.have.property('kind', 'failed');
-      expect(outcome).to.have.property('why').that.matches(/of a release that takes no points/);
+      expect(outcome)
+        .to.have.property('why')
+        .that.matches(/of a release that takes no points/);
     }
   });
 });

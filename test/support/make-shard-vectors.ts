@@ -42,4 +42,4 @@ for (const shards of SHARDS) {
     await influxd.remove();
   }
 }
-await writeFile(OUTPUT, `${JSON.stringify(vectors, undefined, 1)}\n`);
+await writeFile(OUTPUT, `${JSON.stringify(vectors, undefined, 2)}\n`);

@@ -1,6 +1,7 @@
 // Tells every peer, at least once a second, what this node holds for it, and the first hint before the write is answered. An
 // owner that can't be told is flagged in the registry, once, until all hints for it are delivered.
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { isAbort } from '../../../shared/errors/app-error.js';
 import type { Clock } from '../../../shared/lifecycle/clock.js';
 import { repeat } from '../../../shared/lifecycle/repeat.js';
@@ -75,6 +76,8 @@ export class Announcer implements BacklogNews {
   /** Tells all peers until the signal is aborted. */
   run(signal: AbortSignal): Promise<void> {
     this.lifetime = signal;
+    // One listener per word that is on its way, so as many as there are peers: no leak.
+    setMaxListeners(0, signal);
     const { clock } = this.deps;
     return repeat(
       () => {
@@ -251,7 +254,13 @@ export class Announcer implements BacklogNews {
     if (known !== undefined) return known;
     const listener: Listener = {
       ...{ told: NOTHING, toldSequence: 0, weakenedBy: 0, isGivenUp: false },
-      ...{ tick: undefined, gate: undefined, isTelling: false, isOwed: false, announcing: undefined },
+      ...{
+        tick: undefined,
+        gate: undefined,
+        isTelling: false,
+        isOwed: false,
+        announcing: undefined,
+      },
     };
     this.listeners.set(uid, listener);
     return listener;

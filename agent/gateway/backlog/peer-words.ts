@@ -12,7 +12,7 @@ export interface PeerWordsDeps {
   readonly directory: Pick<NodeDirectory, 'self' | 'node' | 'byUid' | 'refresh'>;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   /** A peer has begun a new run: it wants to know what this node holds for it. */
-  readonly onNewRun: (uid: string) => void;
+  readonly onNewRun?: (uid: string) => void;
   /** Made anew at each start; a test gives its own. */
   readonly boot?: string;
 }
@@ -150,7 +150,7 @@ export class PeerWords {
         ...{ freshUntilMs: 0, holdsSinceMs: undefined, drainedEpoch: 0 },
       };
       this.heard.set(from, heard);
-      this.deps.onNewRun(from);
+      this.deps.onNewRun?.(from);
       return heard;
     }
     if (known.retired.has(boot) || (known.boot === boot && known.sequence >= sequence)) {
@@ -162,7 +162,7 @@ export class PeerWords {
       if (known.retired.size > MAX_RETIRED && oldest !== undefined) known.retired.delete(oldest);
       known.boot = boot;
       known.drainedEpoch = 0;
-      this.deps.onNewRun(from);
+      this.deps.onNewRun?.(from);
     }
     known.sequence = sequence;
     return known;

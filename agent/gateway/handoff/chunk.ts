@@ -1,8 +1,6 @@
 // What of the hints of one owner goes out in one request: adjacent small ones that are alike are joined. Pure.
 import type { Batch } from '../owner/port.js';
-import type { LogItem } from './owner-log.js';
-
-export type HintItem = Extract<LogItem, { kind: 'hint' }>;
+import type { HintItem } from './log-item.js';
 
 /** Large enough that the round trip does not count, small enough for influxd to take it at once and to be held in memory. */
 export const CHUNK_BYTES = 1024 * 1024;

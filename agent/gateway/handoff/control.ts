@@ -4,11 +4,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { AppError, isAbort } from '../../../shared/errors/app-error.js';
 import { sendJson } from '../../../shared/http/answers.js';
-import type { HintItem } from './chunk.js';
 import type { BacklogDetail, HintBody, PurgedBody } from './control-wire.js';
 import { backlogToWire } from './control-wire.js';
 import { exportHints } from './export.js';
 import type { HintedHandoff } from './hinted-handoff.js';
+import type { HintItem } from './log-item.js';
 import type { OwnerHints } from './owner-hints.js';
 
 export type HandoffControl = (

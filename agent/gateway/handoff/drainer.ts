@@ -6,9 +6,10 @@ import { createBackoff, type Backoff } from '../../../shared/lifecycle/backoff.j
 import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { Logger } from '../../../shared/log/logger.js';
 import type { ApplyOutcome, Batch, BatchSender } from '../owner/port.js';
-import { canJoin, CHUNK_BYTES, joined, type HintItem } from './chunk.js';
+import { canJoin, CHUNK_BYTES, joined } from './chunk.js';
 import { blamedLines, countLines, halve, isBeyondRetention } from './lines.js';
-import type { LogItem, OwnerLog } from './owner-log.js';
+import type { HintItem, LogItem } from './log-item.js';
+import type { OwnerLog } from './owner-log.js';
 import type { Backlog } from './port.js';
 import type { Tally } from './tally.js';
 import type { TokenBucket } from './token-bucket.js';

@@ -1,8 +1,8 @@
 // All hints for one owner as a file that `influx -import` reads: line protocol with headers, every time in nanoseconds. It is
 // made as it is read; nothing is held whole.
 import { NS_PER_UNIT, type Precision } from '../../../shared/influx/precision.js';
-import type { HintItem } from './chunk.js';
 import { linesOf } from './lines.js';
+import type { HintItem } from './log-item.js';
 
 /** To be written with precision ns, which is the importer's default. */
 export async function* exportHints(hints: AsyncIterable<HintItem>): AsyncGenerator<Buffer> {

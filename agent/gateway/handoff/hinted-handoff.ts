@@ -17,7 +17,7 @@ export interface HandoffDeps {
   /** `agent.state-dir`, held by this process. */
   readonly stateDir: string;
   readonly files: HintFiles;
-  readonly config: HandoffConfig;
+  readonly config: Omit<HandoffConfig, 'hintAfterMs' | 'catchUpTimeoutMs'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random?: () => number;
@@ -70,7 +70,7 @@ export class HintedHandoff implements Handoff {
   private readonly arriving = new Map<string, number>();
   private readonly hints: string;
   private ownersFile: OwnersFile | undefined;
-  private free = { bytes: 0, atMs: -Infinity };
+  private free = { bytes: Infinity, atMs: -Infinity };
   private readonly stopping = new AbortController();
   private readonly telling: Promise<void>[] = [];
 
@@ -83,6 +83,7 @@ export class HintedHandoff implements Handoff {
     const { files, stateDir, clock } = this.deps;
     await files.makeDirectory(this.hints, stateDir);
     this.ownersFile = await OwnersFile.open(files, stateDir);
+    await this.lookAtDisk();
     const uids = ((await files.list(this.hints)) ?? []).filter((name) => UID.test(name));
     for (const [uid, groups] of this.ownersFile.all) {
       if (!uids.includes(uid)) this.telling.push(this.tellGone(uid, [...groups], clock));
@@ -164,7 +165,8 @@ export class HintedHandoff implements Handoff {
   ): Promise<HintOutcome> {
     if (!UID.test(ownerUid)) return { kind: 'refused', why: `${ownerUid} is no uid of a node` };
     const owner = await this.owner(ownerUid);
-    const why = await this.limitReached(owner, batch.body.length);
+    // From here to the log in one turn: hints are in the order of the calls.
+    const why = this.limitReached(owner, batch.body.length);
     if (why !== undefined) {
       owner.tally.noteRefused();
       return { kind: 'refused', why };
@@ -174,17 +176,26 @@ export class HintedHandoff implements Handoff {
     return { kind: 'kept', ref: { ownerUid, sequence }, isFirst };
   }
 
-  private async limitReached(owner: OwnerHints, bytes: number): Promise<string | undefined> {
-    const { config, clock, files } = this.deps;
+  private limitReached(owner: OwnerHints, bytes: number): string | undefined {
+    const { config, clock } = this.deps;
     if (owner.log.totals.bytes + bytes > config.maxBytes) {
       return `${config.maxBytes} bytes of hints for ${owner.uid} are kept already (handoff.max-size)`;
     }
-    if (clock.monotonicMs() - this.free.atMs > FREE_SPACE_MS) {
-      this.free = { bytes: await files.freeBytes(this.hints), atMs: clock.monotonicMs() };
-    }
+    if (clock.monotonicMs() - this.free.atMs > FREE_SPACE_MS) void this.lookAtDisk();
     this.free.bytes -= bytes;
     if (this.free.bytes >= config.minFreeBytes) return undefined;
     return `less than ${config.minFreeBytes} bytes are free on the disk of ${this.hints} (handoff.min-free)`;
+  }
+
+  /** Never rejects: where the free space is not told, the last that is known counts, and a full disk says so by itself. */
+  private async lookAtDisk(): Promise<void> {
+    const { clock, files, logger } = this.deps;
+    this.free.atMs = clock.monotonicMs();
+    try {
+      this.free = { bytes: await files.freeBytes(this.hints), atMs: clock.monotonicMs() };
+    } catch (error) {
+      logger.warn('the free space for hints is not known', { err: error });
+    }
   }
 
   /** Opened once; a failure is forgotten, and the next hint tries again. */
@@ -241,7 +252,7 @@ export class HintedHandoff implements Handoff {
     if (this.ownersFile?.all.has(uid) !== true) return;
     // In this turn nothing is held: whatever comes next registers its groups again, behind this removal.
     log.forgetGroups();
-    this.ownersFile?.remove(uid).catch((error: unknown) => {
+    this.ownersFile.remove(uid).catch((error: unknown) => {
       this.deps.logger.warn('the list of owners with hints was not written', { err: error });
     });
     this.deps.onDrained(uid);
@@ -252,7 +263,8 @@ export class HintedHandoff implements Handoff {
     const { signal } = this.stopping;
     const { logger, onLost, config, nodeOf } = this.deps;
     logger.error('the hints for an owner are gone', { owner: uid });
-    while (!signal.aborted) {
+    const isOver = (): boolean => signal.aborted;
+    while (!isOver()) {
       try {
         if (nodeOf(uid) !== undefined) {
           await onLost(uid, groups, 'the hints that an agent had for it are gone', signal);
@@ -260,7 +272,7 @@ export class HintedHandoff implements Handoff {
           return;
         }
       } catch (error) {
-        if (signal.aborted) return;
+        if (isOver()) return;
         logger.warn('telling that hints are gone failed', { owner: uid, why: messageOf(error) });
       }
       await clock.sleep(config.retryMaxIntervalMs, signal).catch(() => undefined); // the loop ends with the signal

@@ -4,11 +4,14 @@ import { join } from 'node:path';
 import { AppError, messageOf } from '../../../shared/errors/app-error.js';
 import { reached } from '../../../shared/failpoint/failpoint.js';
 import type { Batch } from '../owner/port.js';
+import { GroupCommit } from './group-commit.js';
 import type { HintFiles } from './hint-files.js';
 import type { PackedHint } from './hint-record.js';
 import { encodeRecord, packHint } from './hint-record.js';
+import type { HintItem, LogItem, LogTotals } from './log-item.js';
 import { Progress } from './progress.js';
 import { SegmentReader } from './segment-reader.js';
+import { scanHints } from './scan-hints.js';
 import type { LostSegment, Segment } from './segments.js';
 import { countRecord, factsOf, findSegments, newSegment } from './segments.js';
 
@@ -25,54 +28,22 @@ export interface OwnerLogOptions {
   readonly register: (groups: readonly number[]) => Promise<void>;
 }
 
-/** What the reader gives: a hint, or hints that were acknowledged and can't be read any more. */
-export type LogItem =
-  | {
-      readonly kind: 'hint';
-      readonly sequence: number;
-      readonly takenMs: number;
-      readonly batch: Batch;
-      readonly length: number;
-    }
-  | {
-      readonly kind: 'lost';
-      /** Sequences [sequence, end). */
-      readonly sequence: number;
-      readonly end: number;
-      /** That it may have been of. */
-      readonly groups: readonly number[];
-      readonly why: string;
-    };
-
-export interface LogTotals {
-  readonly records: number;
-  readonly points: number;
-  readonly bytes: number;
-  readonly oldestMs: number | undefined;
-  readonly groups: readonly number[];
-}
-
 /** Large enough that a file is a rare event, small enough that space comes back while a long backlog drains. */
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 const KEPT_BYTES = 1024 * 1024;
 
-/** One group commit: more would only make the first of them wait. */
-const GROUP_BYTES = 8 * 1024 * 1024;
-
-interface Waiting {
+interface Arriving {
   readonly packed: PackedHint;
+  /** Of the record on disk. */
+  readonly length: number;
   readonly batch: Batch;
   readonly takenMs: number;
   readonly onSequence: ((sequence: number) => void) | undefined;
-  resolve(sequence: number): void;
-  reject(error: unknown): void;
 }
 
 export class OwnerLog {
   private readonly registered = new Set<number>();
-  private readonly waiting: Waiting[] = [];
-  private waitingBytes = 0;
-  private committing: Promise<void> | undefined;
+  private readonly arriving = new GroupCommit<Arriving>((group) => this.commit(group));
   private reader: { readonly segment: Segment; readonly reader: SegmentReader } | undefined;
   /** The sequence that is read next, and below which all is done in memory. */
   private readNext: number;
@@ -106,7 +77,7 @@ export class OwnerLog {
 
   /** Anything that is not done, or not durably so, or is just being written. */
   get isEmpty(): boolean {
-    return this.waiting.length === 0 && this.committing === undefined && this.isDrained;
+    return this.arriving.isIdle && this.isDrained;
   }
 
   /** Something that is on disk is not done. */
@@ -119,7 +90,7 @@ export class OwnerLog {
   }
 
   get totals(): LogTotals {
-    const total = { records: 0, points: 0, bytes: this.waitingBytes };
+    const total = { records: 0, points: 0, bytes: this.arriving.pendingBytes };
     const groups = new Set<number>();
     for (const { left, groups: some, end } of this.segments) {
       if (left.records <= 0 || end <= this.doneBelow) continue;
@@ -128,21 +99,23 @@ export class OwnerLog {
       total.bytes += left.bytes;
       for (const group of some) groups.add(group);
     }
-    for (const { batch } of this.waiting) groups.add(batch.group);
+    for (const { batch } of this.arriving.pending) groups.add(batch.group);
     return { ...total, oldestMs: this.oldestMs, groups: [...groups].sort((a, b) => a - b) };
   }
 
   /** When the hint that is done next was taken in, as far as it is known without reading: that of its segment's first one. */
   private get oldestMs(): number | undefined {
     const head = this.segments.find(({ end }) => end > this.doneBelow);
-    return head === undefined ? this.waiting[0]?.takenMs : Math.max(head.oldestMs, this.headMs);
+    return head === undefined
+      ? this.arriving.pending[0]?.takenMs
+      : Math.max(head.oldestMs, this.headMs);
   }
 
   private headMs = 0;
 
   /** Resolves when nothing is being written. Never rejects. */
   async committed(): Promise<void> {
-    await this.committing;
+    await this.arriving.idle();
   }
 
   /** After the last hint: groups are registered anew before the next one is acknowledged. */
@@ -160,12 +133,8 @@ export class OwnerLog {
    */
   append(batch: Batch, takenMs: number, onSequence?: (sequence: number) => void): Promise<number> {
     const packed = packHint(batch, takenMs);
-    this.waitingBytes += packed.length;
-    const done = new Promise<number>((resolve, reject) => {
-      this.waiting.push({ packed, batch, takenMs, onSequence, resolve, reject });
-    });
-    this.committing ??= this.commitAll();
-    return done;
+    const { length } = packed;
+    return this.arriving.add({ packed, length, batch, takenMs, onSequence });
   }
 
   /** It need not be sent any more. */
@@ -243,31 +212,13 @@ export class OwnerLog {
   }
 
   /** Reads all that is held, from the oldest, beside the one reader: for people. Hints that are done meanwhile may be missing. */
-  async *scan(): AsyncGenerator<Extract<LogItem, { kind: 'hint' }>> {
-    for (const segment of [...this.segments]) {
-      const from = this.doneBelow;
-      if (segment.end <= from) continue;
-      const file = await this.options.files.open(segment.path, false).catch(() => undefined);
-      // It was delivered and removed in the meantime.
-      if (file === undefined) continue;
-      const reader = new SegmentReader(file);
-      try {
-        for (;;) {
-          const item = await reader.next(segment.bytes);
-          if (item === undefined) break;
-          if (item.kind === 'damage') continue;
-          const { sequence, takenMs, batch } = item.record;
-          if (sequence < from || this.isSettled(sequence)) continue;
-          yield { kind: 'hint', sequence, takenMs, batch, length: item.length };
-        }
-      } finally {
-        await reader.close();
-      }
-    }
+  scan(): AsyncGenerator<HintItem> {
+    const isDone = (sequence: number) => sequence < this.doneBelow || this.isSettled(sequence);
+    return scanHints(this.options.files, [...this.segments], isDone);
   }
 
   async close(): Promise<void> {
-    await this.committing;
+    await this.arriving.idle();
     await this.removing.catch(() => undefined);
     await this.closeReader();
     await this.segments.at(-1)?.file?.close();
@@ -310,81 +261,42 @@ export class OwnerLog {
     await before?.reader.close();
   }
 
-  private async commitAll(): Promise<void> {
-    while (this.waiting.length > 0) {
-      const group = this.takeGroup();
-      try {
-        const first = await this.commit(group);
-        group.forEach(({ resolve }, i) => {
-          resolve(first + i);
-        });
-      } catch (error) {
-        for (const { reject } of group) reject(error);
-      }
-    }
-    // In the turn in which nothing waits any more: what comes later begins anew.
-    this.committing = undefined;
-  }
-
-  private takeGroup(): Waiting[] {
-    let bytes = 0;
-    let count = 0;
-    for (const { packed } of this.waiting) {
-      if (count > 0 && bytes + packed.length > GROUP_BYTES) break;
-      bytes += packed.length;
-      count += 1;
-    }
-    return this.waiting.splice(0, count);
-  }
-
   /** One write and one fsync for all of them. Resolves to the first one's sequence. */
-  private async commit(group: readonly Waiting[]): Promise<number> {
-    const bytes = group.reduce((sum, { packed }) => sum + packed.length, 0);
+  private async commit(group: readonly Arriving[]): Promise<number> {
+    await this.registerGroups(group);
+    const segment = await this.tail();
+    const { file } = segment;
+    if (file === undefined) throw new AppError('internal', 'the newest file of hints is not open');
+    const first = this.next;
+    const parts = group.flatMap(({ packed }, i) => encodeRecord(packed, first + i, first));
     try {
-      await this.registerGroups(group);
-      const segment = await this.tail();
-      const first = this.next;
-      const parts = group.flatMap(({ packed }, i) => encodeRecord(packed, first + i, first));
-      const file = segment.file;
-      if (file === undefined) throw new AppError('internal', 'the newest segment is not open');
       await reached('handoff.append.planned');
-      try {
-        await file.write(parts, segment.bytes);
-        await reached('handoff.append.written');
-        await file.sync();
-        await reached('handoff.append.synced');
-      } catch (error) {
-        await this.takeBack(segment);
-        throw error;
-      }
-      group.forEach(({ packed, takenMs, batch, onSequence }, i) => {
-        onSequence?.(first + i);
-        const { points, group: id } = batch;
-        const { length } = packed;
-        countRecord(segment, { sequence: first + i, takenMs, points, group: id, length });
-      });
-      segment.bytes += bytes;
-      this.next = first + group.length;
-      return first;
-    } finally {
-      this.waitingBytes -= bytes;
+      await file.write(parts, segment.bytes);
+      await reached('handoff.append.written');
+      await file.sync();
+      await reached('handoff.append.synced');
+    } catch (error) {
+      // Whoever writes next opens the file anew, which cuts off what got there.
+      segment.file = undefined;
+      await file.close().catch(() => undefined); // the failed write is what is reported
+      throw error;
     }
+    group.forEach(({ length, takenMs, batch: { points, group: id }, onSequence }, i) => {
+      onSequence?.(first + i);
+      countRecord(segment, { sequence: first + i, takenMs, points, group: id, length });
+      segment.bytes += length;
+    });
+    this.next = first + group.length;
+    return first;
   }
 
-  private async registerGroups(group: readonly Waiting[]): Promise<void> {
+  private async registerGroups(group: readonly Arriving[]): Promise<void> {
     const fresh = [...new Set(group.map(({ batch }) => batch.group))].filter(
       (id) => !this.registered.has(id),
     );
     if (fresh.length === 0) return;
     await this.options.register(fresh);
     for (const id of fresh) this.registered.add(id);
-  }
-
-  /** After a failed write or fsync: whoever writes next opens the file anew, which cuts off what got there. */
-  private async takeBack(segment: Segment): Promise<void> {
-    const { file } = segment;
-    segment.file = undefined;
-    await file?.close().catch(() => undefined); // the failed write is what is reported
   }
 
   /** The segment that takes records, open, durable by name, and noted. */

@@ -25,8 +25,9 @@ export interface ClusterStatementsDeps {
   readonly peers: LivePeers;
   readonly deletes: Deletes;
   readonly placementApi: Pick<PlacementApi, 'addDelete'>;
-  /** Undefined: there is neither a secret nor mutual TLS, so that a password does not travel. */
-  readonly seal: ((password: KnownPassword) => SealedPassword) | undefined;
+  readonly seal: (password: KnownPassword) => SealedPassword;
+  /** Without a secret or mutual TLS a password leaves this machine for nobody. */
+  readonly maySend: (peer: ClusterNode) => boolean;
   readonly appliedVersion: () => number;
   readonly onReport: (report: TickReport) => void;
   readonly logger: Logger;
@@ -104,12 +105,13 @@ export class ClusterStatements implements StatementRunner {
     live: readonly ClusterNode[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { seal, control, peers } = this.deps;
-    if (password === undefined || seal === undefined || live.length === 0) return;
+    const { seal, control, peers, maySend } = this.deps;
+    const trusted = live.filter(maySend);
+    if (password === undefined || trusted.length === 0) return;
     const hash = hashOf(readSchema(await control.readMemory(signal)), password.user);
     if (hash === undefined) return;
     const limit = AbortSignal.any([signal, AbortSignal.timeout(PASSWORD_MS)]);
-    await peers.reach(live, PASSWORDS_PATH, seal({ ...password, hash }), limit);
+    await peers.reach(trusted, PASSWORDS_PATH, seal({ ...password, hash }), limit);
   }
 
   private async propagate(

@@ -31,6 +31,7 @@ const stateSchema = z.object({
   format: z.literal(1),
   incarnation: z.string(),
   applied: z.number().int(),
+  refused: z.array(z.number().int()),
 });
 
 /** A delete of much data may take long; a write that waits for it is told to come again before that. */
@@ -41,6 +42,8 @@ const KEPT = 10_000;
 export class Deletes {
   private incarnation = '';
   private done = 0;
+  /** What influxd refused deleted nothing, so that it takes nothing from hints either. */
+  private refused = new Set<number>();
   private readonly known = new Map<number, NumberedDelete>();
   private queue: Promise<unknown> = Promise.resolve();
   private writers = 0;
@@ -60,6 +63,7 @@ export class Deletes {
       const state = stateSchema.parse(JSON.parse(await readFile(this.deps.path, 'utf8')));
       this.incarnation = state.incarnation;
       this.done = state.applied;
+      this.refused = new Set(state.refused);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       const why = 'the record of deletes that were run here is not readable';
@@ -81,6 +85,7 @@ export class Deletes {
         if (incarnation === '' || incarnation === this.incarnation) return;
         this.incarnation = incarnation;
         this.known.clear();
+        this.refused.clear();
         await this.save(number);
       });
     this.queue = next;
@@ -134,7 +139,7 @@ export class Deletes {
       break;
     }
     return [...this.known.values()]
-      .filter((each) => each.number > after && each.number <= this.done)
+      .filter(({ number }) => number > after && number <= this.done && !this.refused.has(number))
       .sort((a, b) => a.number - b.number);
   }
 
@@ -167,11 +172,18 @@ export class Deletes {
       if (result.kind === 'refused') error = result.text;
     }
     await reached('agent.delete.executed');
+    if (error !== undefined) this.noteRefused(number);
     await this.save(number);
     const fields = { op: 'delete', db: database, count: number };
     if (error === undefined) this.deps.logger.info('ran a numbered delete', fields);
     else this.deps.logger.warn('influxd refused a numbered delete', { ...fields, reason: error });
     return error;
+  }
+
+  private noteRefused(number: number): void {
+    this.refused.add(number);
+    const [oldest] = this.refused;
+    if (this.refused.size > KEPT && oldest !== undefined) this.refused.delete(oldest);
   }
 
   private whenNobodyWrites(): Promise<void> {
@@ -180,7 +192,8 @@ export class Deletes {
   }
 
   private async save(applied: number): Promise<void> {
-    const state = { format: 1, incarnation: this.incarnation, applied };
+    const refused = [...this.refused];
+    const state = { format: 1, incarnation: this.incarnation, applied, refused };
     await writeFileAtomically(this.deps.path, JSON.stringify(state));
     this.done = applied;
   }

@@ -1,7 +1,7 @@
 // Whether a caller may run statements, as influxd judges it: all of them are looked at before the first is run.
-import { redact } from '../../influxd/redact.js';
 import type { RequiredPrivilege, Statement } from '../../../shared/influx/influxql/statement.js';
 import type { GatewayCaller } from '../auth/port.js';
+import { printed } from './statement-text.js';
 
 /** What influxd says while nobody is an admin yet. */
 const NO_ADMIN = 'create admin user first or disable authentication';
@@ -18,7 +18,7 @@ export function whyForbidden(
     for (const privilege of statement.privileges) {
       const lacking = lackOf(privilege, database, caller);
       if (lacking === undefined) continue;
-      const text = redact(statement.text.trim());
+      const text = printed(statement.text);
       return refusal(
         `${caller.user} not authorized to execute statement '${text}', requires ${lacking}`,
       );
@@ -30,8 +30,7 @@ export function whyForbidden(
 /** Before there is an admin only one can be made. */
 export function whyForbiddenAtFirst(statements: readonly Statement[]): string | undefined {
   const [first] = statements;
-  if (first === undefined) return undefined;
-  const makesAdmin = first.kind === 'user' && first.what === 'create' && first.isAdmin;
+  const makesAdmin = first?.kind === 'user' && first.what === 'create' && first.isAdmin;
   return makesAdmin ? undefined : refusal(NO_ADMIN);
 }
 

@@ -1,13 +1,12 @@
 // SELECT ... INTO: the rows are read from one complete owner as they stream, and written through the cluster's own write path,
 // so that every owner of the target gets them. It creates no database, and holds one batch of points at a time.
 import { encodePoint } from '../../../shared/influx/encode-point.js';
-import { Scanner } from '../../../shared/influx/influxql/scanner.js';
-import type { Token } from '../../../shared/influx/influxql/token.js';
 import type { Source, Statement } from '../../../shared/influx/influxql/statement.js';
-import { AppError, isAbort, messageOf } from '../../../shared/errors/app-error.js';
+import { AppError, isAbort, isAppError, messageOf } from '../../../shared/errors/app-error.js';
 import type { Metadata } from '../metadata/port.js';
 import type { ReadQuery } from '../owner/port.js';
 import { pointsOf } from './into-rows.js';
+import { selectorArguments, withoutEmptyWindows } from './into-select.js';
 import type { OpenedRead } from './open-read.js';
 import type { PointWriter, QueryRequest, Refusal } from './port.js';
 import { TimeCell, type StatementResult } from './results.js';
@@ -52,7 +51,7 @@ export async function runInto(job: IntoJob): Promise<IntoOutcome | Refusal> {
   if (policy === '') return failed(`default retention policy not set for: ${database}`);
   const tagColumns = await tagColumnsOf(job);
   const read = await job.open({
-    statement: statement.select,
+    statement: statement.isGroupedByTime ? withoutEmptyWindows(statement.select) : statement.select,
     epoch: 'ns',
     chunked: true,
     accept: 'application/x-msgpack',
@@ -71,6 +70,10 @@ export async function runInto(job: IntoJob): Promise<IntoOutcome | Refusal> {
     }
     await writer.flush();
   } catch (error) {
+    // What influxd itself would have refused is the statement's own error; what may pass is ours.
+    if (isAppError(error) && !isAbort(error) && error.status !== 503) {
+      return failed(error.message, read);
+    }
     throw wrapped(error, read.node);
   }
   const values = [[new TimeCell(0n), BigInt(writer.written)]];
@@ -153,35 +156,4 @@ function tagKeysStatement(sources: readonly Source[], database: string): string 
 function quoted(name: string): string {
   const escaped = name.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
   return `"${escaped}"`;
-}
-
-/** The names between the field and the number in top(field, name, ..., n) and bottom(...). */
-export function selectorArguments(select: string): string[] {
-  const words = tokensOf(select);
-  const names: string[] = [];
-  for (const [index, { kind, value }] of words.entries()) {
-    const isSelector = kind === 'identifier' && /^(?:top|bottom)$/i.test(value);
-    if (!isSelector || words[index + 1]?.kind !== '(') continue;
-    const end = words.findIndex((word, at) => at > index && word.kind === ')');
-    const inner = words.slice(index + 2, end < 0 ? undefined : end);
-    const firstComma = inner.findIndex((word) => word.kind === ',');
-    names.push(
-      ...inner
-        .slice(firstComma + 1)
-        .filter((word) => word.kind === 'identifier')
-        .map((word) => word.value),
-    );
-  }
-  return names;
-}
-
-function tokensOf(text: string): Token[] {
-  const scanner = new Scanner(text);
-  const tokens: Token[] = [];
-  for (let token = scanner.scan(); token.kind !== 'end'; token = scanner.scan()) {
-    if (token.kind !== 'space' && token.kind !== 'comment') tokens.push(token);
-    // Beyond this it is no statement that influxd would take.
-    if (token.kind === 'illegal') break;
-  }
-  return tokens;
 }

@@ -64,3 +64,10 @@ export interface Refusal {
   readonly isSafeToRetry: boolean;
   readonly retryAfterSeconds?: number | undefined;
 }
+
+/** As influxd names them. */
+export const CONTENT_TYPES = {
+  json: 'application/json',
+  csv: 'text/csv',
+  msgpack: 'application/x-msgpack',
+} as const;

@@ -7,30 +7,21 @@ import type { Statement } from '../../../shared/influx/influxql/statement.js';
 import type { Authentication } from '../auth/port.js';
 import { sendError, type GatewayError } from '../errors.js';
 import type { GatewayHandler, RequestContext } from '../port.js';
-import { Answer, oneLine, type AnswerHead } from './answer.js';
+import type { AnswerHead } from './answer.js';
+import { runUnseen } from './run-unseen.js';
 import { whyForbidden, whyForbiddenAtFirst } from './authorize.js';
+import { Exchange } from './exchange.js';
 import { Merger } from './merge.js';
 import { createQueryMetrics, type QueryMetrics } from './metrics.js';
 import type { OpenedRead } from './open-read.js';
 import { boundParams, readParameters } from './parameters.js';
-import type { QueryDeps, QueryRequest } from './port.js';
+import { CONTENT_TYPES, type QueryDeps, type QueryRequest } from './port.js';
 import { NOT_EXECUTED } from './results.js';
-import { StatementExecutor, type Outcome, type Propagated, type Work } from './run-statement.js';
+import { StatementExecutor, type Outcome, type Work } from './run-statement.js';
 import { readSmall } from './small-read.js';
 import { refuseUnparsable } from './unparsable.js';
 
 const NS_PER_MS = 1_000_000n;
-
-export const SERVED_BY_HEADER = 'X-Clusterflux-Served-By';
-export const COMPLETE_HEADER = 'X-Clusterflux-Complete';
-export const MISSING_HEADER = 'X-Clusterflux-Missing';
-export const PROPAGATED_HEADER = 'X-Clusterflux-Propagated';
-
-const CONTENT_TYPES = {
-  json: 'application/json',
-  csv: 'text/csv',
-  msgpack: 'application/x-msgpack',
-} as const;
 
 type Accepted = Extract<Authentication, { kind: 'accepted' | 'bootstrap' }>;
 
@@ -78,6 +69,7 @@ export class QueryHandler implements GatewayHandler {
     exchange: Exchange,
   ): Promise<GatewayError | undefined> {
     const { signal } = exchange;
+    const { executor, metrics } = this;
     const { caller } = who;
     const work: Work = { request, caller, metadata: this.deps.metadata.current, signal };
     const params = request.params === undefined ? {} : boundParams(request.params);
@@ -86,7 +78,7 @@ export class QueryHandler implements GatewayHandler {
         ? ({ kind: 'unparsable', why: 'its parameters are no JSON object' } as const)
         : parseQuery(request.text, params, BigInt(Date.now()) * NS_PER_MS);
     if (parsed.kind === 'unparsable') {
-      const outcome = await refuseUnparsable(request.text, parsed, this.executor, work);
+      const outcome = await refuseUnparsable(request.text, parsed, executor, work);
       return this.single('none', outcome, exchange);
     }
     const { statements } = parsed;
@@ -96,7 +88,9 @@ export class QueryHandler implements GatewayHandler {
         : whyForbidden(statements, request.database, caller);
     if (forbidden !== undefined) return { status: 403, error: forbidden, code: 'forbidden' };
     if (request.isAsync) {
-      this.runUnseen(statements, work, exchange);
+      exchange.accept();
+      const unseen = { ...work, signal: exchange.context.stopped };
+      void runUnseen(statements, unseen, { ...this.deps, executor, metrics });
       return undefined;
     }
     return this.run(statements, work, exchange);
@@ -221,31 +215,6 @@ export class QueryHandler implements GatewayHandler {
     return (await readSmall(outcome)).error !== undefined;
   }
 
-  /** Runs them after the answer; what becomes of them only the log tells, as in influxd. */
-  private runUnseen(
-    statements: readonly Statement[],
-    work: Work,
-    { response, context: { stopped } }: Exchange,
-  ): void {
-    response.writeHead(204, { 'Content-Type': CONTENT_TYPES[work.request.form.format] });
-    response.end();
-    void this.runAll(statements, { ...work, signal: stopped }).catch((error: unknown) => {
-      const err = error instanceof Error ? error : new Error(String(error));
-      this.deps.logger.warn('an asynchronous query failed', { err });
-    });
-  }
-
-  private async runAll(statements: readonly Statement[], work: Work): Promise<void> {
-    for (const statement of statements) {
-      const outcome = await this.executor.run(statement, work);
-      const error = await errorOf(outcome);
-      this.metrics.note(statement.kind, error === undefined ? 'ok' : 'error');
-      if (error === undefined) continue;
-      this.deps.logger.warn('an asynchronous query failed', { reason: error });
-      return;
-    }
-  }
-
   private failed(error: unknown, kind: string, { answer, signal }: Exchange): void {
     if (signal.aborted || isAbort(error)) {
       this.metrics.note(kind, 'gone');
@@ -267,61 +236,8 @@ interface Merging {
   readonly isLast: boolean;
 }
 
-/** One request with its answer. */
-class Exchange {
-  readonly answer: Answer;
-  readonly startMs = performance.now();
-  private propagated: Propagated | undefined;
-  private missing: string[] = [];
-
-  constructor(
-    incoming: IncomingMessage,
-    readonly response: ServerResponse,
-    readonly context: RequestContext,
-    readonly request: QueryRequest,
-  ) {
-    const takesGzip = (incoming.headers['accept-encoding'] ?? '').includes('gzip');
-    this.answer = new Answer(response, takesGzip, context.signal);
-  }
-
-  get signal(): AbortSignal {
-    return this.context.signal;
-  }
-
-  /** Puts into the headers what is known of an answer; without effect once they are sent. */
-  tell(outcome: Exclude<Outcome, { kind: 'refused' }>): void {
-    const { answer } = this;
-    if (outcome.node !== undefined) answer.setHeader(SERVED_BY_HEADER, outcome.node.toString());
-    if (outcome.missing !== '') this.missing.push(outcome.missing);
-    answer.setHeader(COMPLETE_HEADER, this.missing.length === 0 ? 'true' : 'false');
-    if (this.missing.length > 0) answer.setHeader(MISSING_HEADER, oneLine(this.missing.join('; ')));
-    if (outcome.kind !== 'result' || outcome.propagated === undefined) return;
-    // Of several statements the one that got least far counts.
-    const { reached, live } = outcome.propagated;
-    const before = this.propagated;
-    if (before !== undefined && before.reached - before.live <= reached - live) return;
-    this.propagated = outcome.propagated;
-    answer.setHeader(PROPAGATED_HEADER, `${reached.toString()}/${live.toString()}`);
-  }
-
-  /** influxd's own refusal. */
-  tellRefusal(): void {
-    this.answer.setHeader('X-Clusterflux-Code', 'bad-request');
-    this.answer.setHeader('X-Clusterflux-Retry', 'no');
-  }
-}
-
 function headOf({ status, contentType, error }: OpenedRead): AnswerHead {
   return { status, contentType, error };
-}
-
-async function errorOf(outcome: Outcome): Promise<string | undefined> {
-  if (outcome.kind === 'refused') return outcome.error;
-  if (outcome.kind === 'result') return outcome.result.error;
-  let head = '';
-  // Read to the end: the statement has run when its answer was read.
-  for await (const chunk of outcome.body) if (head === '') head = chunk.toString('utf8', 0, 400);
-  return /^\{\s*"results":\s*\[\s*\{\s*"statement_id":\s*0,\s*"error":\s*(".*)/s.exec(head)?.[1];
 }
 
 function badRequest(error: string): GatewayError {

@@ -1,9 +1,8 @@
 // Runs one statement by what it is: reads go to a complete owner, changes to the cluster, and what the cluster knows is said from
 // here. It is told who asks, and that the caller may; it writes nothing to the client.
-import { isAbort, isAppError, type AppError } from '../../../shared/errors/app-error.js';
+import { isAbort, isAppError } from '../../../shared/errors/app-error.js';
 import type { Statement } from '../../../shared/influx/influxql/statement.js';
 import type { Placement } from '../../../shared/placement/model.js';
-import { redact } from '../../influxd/redact.js';
 import type { GatewayCaller } from '../auth/port.js';
 import type { Metadata, StatementOutcome } from '../metadata/port.js';
 import type { ReadQuery } from '../owner/port.js';
@@ -12,8 +11,10 @@ import { INTERNAL, showDatabases, showShardGroups, showShards } from './metadata
 import { ReadOpener, type OpenedRead } from './open-read.js';
 import type { QueryDeps, QueryRequest, Refusal } from './port.js';
 import { readOnlyWarning, type StatementResult } from './results.js';
+import { boundParameter, dropShard, refusalOf } from './refusals.js';
 import { anyNode, routeOf, type ReadStatement, type Route } from './route.js';
 import { readSmall } from './small-read.js';
+import { printed } from './statement-text.js';
 
 export interface Propagated {
   readonly reached: number;
@@ -213,7 +214,7 @@ export class StatementExecutor {
 
   private warned(result: StatementResult, text: string, request: QueryRequest): StatementResult {
     if (!request.isReadOnly || result.error !== undefined) return result;
-    return { ...result, messages: [readOnlyWarning(redact(text.trim()))] };
+    return { ...result, messages: [readOnlyWarning(printed(text))] };
   }
 
   private own(result: StatementResult): Outcome {
@@ -247,42 +248,7 @@ function readOf(request: QueryRequest): ReadOptions {
   };
 }
 
-export function refusalOf(error: AppError): Refusal {
-  const { status, code, message, retryable, retryAfterSeconds } = error;
-  return {
-    kind: 'refused',
-    status,
-    code,
-    error: message,
-    isSafeToRetry: retryable,
-    retryAfterSeconds,
-  };
-}
-
 /** Parameters travel with reads alone: a change is run, numbered and brought to others as text. */
 function isBound(text: string, request: QueryRequest): boolean {
   return request.params !== undefined && text.includes('$');
-}
-
-function boundParameter(): Refusal {
-  return {
-    kind: 'refused',
-    status: 400,
-    code: 'bad-request',
-    error:
-      'bound parameters can only be used in statements that read: write the value into the statement',
-    isSafeToRetry: false,
-  };
-}
-
-function dropShard(): Refusal {
-  return {
-    kind: 'refused',
-    status: 501,
-    code: 'not-answerable',
-    error:
-      'DROP SHARD is not run through the gateway: every influxd counts its shards by itself, so the number would name another ' +
-      'shard on each node; drop the data with DELETE or by its retention policy, and see `clusterflux shards list`',
-    isSafeToRetry: false,
-  };
 }

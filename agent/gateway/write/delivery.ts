@@ -102,7 +102,10 @@ export class Deliveries {
   ): Promise<OwnerState> {
     const outcome = await this.within(hintAfterMs, request);
     if (outcome !== undefined) {
-      return needsHint(outcome, isLast) ? this.hint(node, parcel, signal) : stateOf(outcome);
+      if (!needsHint(outcome, isLast)) return stateOf(outcome);
+      const hinted = await this.hint(node, parcel, signal);
+      const isExplained = hinted.kind === 'hinted' && outcome.kind === 'failed';
+      return isExplained ? { ...hinted, why: outcome.why } : hinted;
     }
     this.note(uid, 1);
     void request.then(() => {

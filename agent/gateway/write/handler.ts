@@ -65,19 +65,29 @@ export class ClusterWriteHandler implements GatewayHandler {
     const admitted = await this.admit(request, context);
     if ('fault' in admitted) return refused(admitted.fault);
     const { admission, maxBodyBytes, writer } = this.deps;
-    const read = await readWriteBody(request, admission, { maxBodyBytes }, context.wantBody);
+    const read = await readWriteBody(request, admission, { maxBodyBytes }, () => {
+      context.wantBody?.();
+    });
     if (read.kind === 'gone') return undefined;
     if (read.kind === 'refused') return refused(read.fault);
     const { body, claim } = read;
+    // Its own signal, because the shared one lives long and would gather what is derived from it.
+    const stop = new AbortController();
+    const onStop = () => {
+      stop.abort();
+    };
+    context.stopped.addEventListener('abort', onStop, { once: true });
+    const release = () => {
+      context.stopped.removeEventListener('abort', onStop);
+      claim.release();
+    };
     try {
       // Also where the client goes away meanwhile: half of the owners may have it already.
-      const result = await writer.write({ ...admitted, body }, context.stopped);
-      void result.released.then(() => {
-        claim.release();
-      });
+      const result = await writer.write({ ...admitted, body }, stop.signal);
+      void result.released.then(release);
       return result;
     } catch (error) {
-      claim.release();
+      release();
       throw error;
     }
   }

@@ -8,8 +8,8 @@ export type OwnerState =
   | { readonly kind: 'refused'; readonly text: string; readonly dropped: number }
   /** Final: the points have nowhere to go. */
   | { readonly kind: 'gone'; readonly why: string }
-  /** Not there, but on disk here, and it will be. */
-  | { readonly kind: 'hinted' }
+  /** Not there, but on disk here, and it will be. `why` it is not there, where that is not just its turn. */
+  | { readonly kind: 'hinted'; readonly why?: string }
   /** Neither there nor on disk here. */
   | { readonly kind: 'lost'; readonly why: string }
   | Again;

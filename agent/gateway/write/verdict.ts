@@ -108,12 +108,17 @@ function notReached({ owners }: BatchResult, level: Level): GatewayError {
   const needed = neededOwners(level, owners.length);
   const applied = count(({ state }) => isDone(state));
   const hinted = count(({ state }) => state.kind === 'hinted');
+  const reasons = owners.flatMap(({ node, state }) =>
+    (state.kind === 'hinted' || state.kind === 'lost') && state.why !== undefined
+      ? [` (node ${String(node)}: ${state.why})`]
+      : [],
+  );
   return {
     status: 503,
     code: 'level-not-reached',
     error:
       `consistency level ${level} needs ${String(needed)} of ${String(owners.length)} owners: ${applied} applied the points, ` +
-      `${hinted} will get them from here; what was applied stays, and it is safe to send them again`,
+      `${hinted} will get them from here; what was applied stays, and it is safe to send them again${reasons[0] ?? ''}`,
     isSafeToRetry: true,
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   };

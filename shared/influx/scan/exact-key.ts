@@ -28,14 +28,15 @@ export function exactKey(bytes: Buffer, start: number, end: number): ExactKey | 
     if (typeof tagsEnd === 'string') return tagsEnd;
     at = tagsEnd;
   }
+  const length = at - start;
+  // influxd looks for duplicates first; of a key that is too long in any case, that would cost seconds.
+  if (length > MAX_KEY_LENGTH) return `max key length exceeded: ${length} > ${MAX_KEY_LENGTH}`;
   const starts = tagStarts(bytes, start, at);
   const order = orderOfTags(bytes, starts, at);
   if (order === 'duplicate') return 'duplicate tags';
   if (crashesInfluxd(starts.length)) {
     return `a point with exactly ${starts.length} tags crashes the request in InfluxDB 1.x`;
   }
-  const length = at - start;
-  if (length > MAX_KEY_LENGTH) return `max key length exceeded: ${length} > ${MAX_KEY_LENGTH}`;
   return { end: at, isSorted: order === 'sorted' };
 }
 

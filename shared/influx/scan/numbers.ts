@@ -1,8 +1,8 @@
 // The numbers and booleans of field values, as influxd 1.6 takes them: what it refuses is refused here with its own words.
 import { DOT, isDigit, MINUS } from './bytes.js';
 
-export const INVALID_NUMBER = 'invalid number';
-export const INVALID_FLOAT = 'invalid float';
+const INVALID_NUMBER = 'invalid number';
+const INVALID_FLOAT = 'invalid float';
 export const INVALID_BOOLEAN = 'invalid boolean';
 
 const UPPER_N = 0x4e;
@@ -48,12 +48,8 @@ export function numberFault(text: string): string | undefined {
   return isRead && !isFloatText(text) ? INVALID_FLOAT : undefined;
 }
 
-export function isFloatText(text: string): boolean {
+function isFloatText(text: string): boolean {
   return FLOAT.test(text) && Number.isFinite(Number(text));
-}
-
-export function isIntegerText(text: string): boolean {
-  return integerFault(text) === undefined;
 }
 
 function integerFault(digits: string): string | undefined {

@@ -9,17 +9,15 @@ import {
   MINUS,
   NEWLINE,
   NINE,
-  NUL,
   QUOTE,
   SPACE,
-  TAB,
   ZERO,
 } from './bytes.js';
 import { BOOLEAN, FLOAT, INTEGER, STRING } from './exact-fields.js';
 import { GIVE_UP, IS_STOP, isPlainEscape, QuickTags } from './quick-tags.js';
 import { FACTOR_1, FACTOR_2, HASH_1, HASH_2, joinSums, typeMark } from './shape-hash.js';
 
-/** What ends a part of a key, and all that is not ASCII: names of measurements and fields have to be UTF-8, which is not checked here. */
+/** And all that is not ASCII: names of measurements and fields have to be UTF-8, which is not looked at here. */
 const IS_NAME_STOP = IS_STOP.slice().fill(1, 0x80);
 
 /** Of measurement and tags, and of a field's key: together far enough below influxd's 65,535 that nothing has to be added up. */

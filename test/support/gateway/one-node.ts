@@ -85,8 +85,9 @@ export function pointsOf(url: string): PointWriter {
       const path = `${url}/write?${parameters.toString()}`;
       const answer = await fetch(path, { method: 'POST', body: new Uint8Array(body), signal });
       const text = await answer.text();
-      if (answer.status !== 204)
-        throw new AppError('body-invalid', text, { status: answer.status });
+      if (answer.status === 204) return;
+      const { error } = JSON.parse(text) as { error: string };
+      throw new AppError('body-invalid', error, { status: answer.status });
     },
   };
 }

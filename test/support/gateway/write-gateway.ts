@@ -55,7 +55,8 @@ export async function startWriteGateway(options: WriteGatewayOptions): Promise<W
       maxBytesInFlight: options.maxBytesInFlight ?? 128 * 1024 * 1024,
       maxWrites: options.maxWrites ?? 1_000,
     },
-    hintAfterMs: 5_000,
+    // Long enough for every write of a busy test machine, short enough to be waited for.
+    hintAfterMs: 1_000,
     auth,
     metadata,
     placement,

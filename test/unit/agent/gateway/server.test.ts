@@ -1,11 +1,17 @@
 import { expect } from 'chai';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import type { GatewayHandler } from '../../../../agent/gateway/port.js';
 import type { Gateway, GatewayDeps } from '../../../../agent/gateway/server.js';
 import { createGateway } from '../../../../agent/gateway/server.js';
 import type { Address } from '../../../../shared/config/address.js';
 import { AppError } from '../../../../shared/errors/app-error.js';
 import { memoryLogger } from '../../../../shared/log/logger.js';
+import type { Certificates } from '../../../../shared/security/certificates.js';
+import { makeAuthority } from '../../../support/certificates.js';
+import { temporaryDirectory } from '../../../support/temp-dir.js';
 import { eventually } from '../../../support/eventually.js';
 
 const ANSWERS: GatewayHandler = {
@@ -78,6 +84,28 @@ describe('the server of the gateway', () => {
     expect(await look()).to.deep.equal([200, 'pass']);
     answers = false;
     expect(await look()).to.deep.equal([503, 'fail']);
+  });
+
+  it('speaks TLS where it has a certificate, and takes a new one while it runs', async () => {
+    const directory = await temporaryDirectory('gateway-tls');
+    const authority = await makeAuthority(directory.path, 'authority');
+    const issue = async (name: string): Promise<Certificates> => {
+      const { certFile, keyFile } = await authority.issue(name);
+      const [cert, key] = await Promise.all([
+        readFile(certFile, 'utf8'),
+        readFile(keyFile, 'utf8'),
+      ]);
+      return { cert, key, ca: undefined };
+    };
+    try {
+      await start({ tls: await issue('first') });
+      const { ca } = authority;
+      expect(await nameOf(address.port, ca)).to.equal('first');
+      gateway?.setCertificates(await issue('second'));
+      expect(await nameOf(address.port, ca)).to.equal('second');
+    } finally {
+      await directory.remove();
+    }
   });
 
   it('serves nothing of /debug', async () => {
@@ -262,3 +290,12 @@ describe('the server of the gateway', () => {
     });
   });
 });
+
+/** Of the certificate that the server shows. */
+async function nameOf(port: number, ca: string): Promise<string> {
+  const socket = connectTls({ port, host: '127.0.0.1', ca });
+  await once(socket, 'secureConnect');
+  const { subject } = socket.getPeerCertificate();
+  socket.destroy();
+  return String(subject.CN);
+}

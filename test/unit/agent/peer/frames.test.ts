@@ -60,7 +60,7 @@ describe('frames', () => {
     const wire = await framesOf([Buffer.from('name,time\n'), Buffer.from('cpu,1\n')]);
     for (let at = 0; at < wire.length; at += 1) {
       const altered = Buffer.from(wire);
-      altered.writeUInt8(altered.readUInt8(at) ^ (1 << at % 8), at);
+      altered.writeUInt8(altered.readUInt8(at) ^ (1 << (at % 8)), at);
       expect(await isWhole([altered]), `byte ${at}`).to.equal(false);
     }
     expect(await isWhole([wire])).to.equal(true);

@@ -13,9 +13,13 @@ import { AppError } from '../../../../../shared/errors/app-error.js';
 import { fakeClock } from '../../../../../shared/lifecycle/clock.js';
 import { memoryLogger } from '../../../../../shared/log/logger.js';
 
-/** Of one direction. `late`: a word arrives after its sender gave up; `no-answer`: it arrives, and its answer is lost. */
-export type Link = 'up' | 'lost' | 'no-answer' | 'late';
+/**
+ * Of one direction. `slow`: a word takes its time; `late`: it arrives after its sender gave up; `no-answer`: it arrives, and
+ * its answer is lost.
+ */
+export type Link = 'up' | 'slow' | 'lost' | 'no-answer' | 'late';
 
+const SLOW_MS = 200;
 const LATE_MS = 2_400;
 const CATCH_UP_MS = 300_000;
 export const NEVER = new AbortController().signal;
@@ -61,7 +65,7 @@ export class BacklogNode {
     const words = new PeerWords({ lastWords, directory, clock, boot, onNewRun });
     const announcer: Announcer = new Announcer({
       ...{ handoff, directory, clock, logger, boot },
-      client: { call: (address, uid, call) => this.world.call(this, uid, call) },
+      client: { call: (_address, uid, call) => this.world.call(this, uid, call) },
       flags: {
         set: (owner, holder) => this.world.flag(owner, holder, true),
         clear: (owner, holder) => this.world.flag(owner, holder, false),
@@ -185,6 +189,7 @@ export class BacklogWorld {
       void this.clock.sleep(LATE_MS).then(() => this.deliver(to, body));
       return silence();
     }
+    if (link === 'slow') await this.clock.sleep(SLOW_MS);
     const answer = await this.deliver(to, body);
     return link === 'no-answer' || from.run === undefined ? silence() : answer;
   }

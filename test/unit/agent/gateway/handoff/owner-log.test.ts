@@ -1,7 +1,7 @@
 // The hints of one owner on disk: what was acknowledged is read back, whatever happens to the process, the machine or a file.
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { LogItem } from '../../../../../agent/gateway/handoff/owner-log.js';
+import type { LogItem } from '../../../../../agent/gateway/handoff/log-item.js';
 import { OwnerLog } from '../../../../../agent/gateway/handoff/owner-log.js';
 import type { Survival } from './crashing-hint-files.js';
 import { Crash, CrashingHintFiles } from './crashing-hint-files.js';
@@ -249,8 +249,17 @@ describe('the hint log of an owner', () => {
 
   it('replays all that was acknowledged, at least once and in order, from a crash at any step', async () => {
     const action = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ kind: fc.constant('append'), count: fc.integer({ min: 1, max: 5 }) }) },
-      { weight: 3, arbitrary: fc.record({ kind: fc.constant('drain'), count: fc.integer({ min: 1, max: 6 }) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({
+          kind: fc.constant('append'),
+          count: fc.integer({ min: 1, max: 5 }),
+        }),
+      },
+      {
+        weight: 3,
+        arbitrary: fc.record({ kind: fc.constant('drain'), count: fc.integer({ min: 1, max: 6 }) }),
+      },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('flush'), count: fc.constant(0) }) },
     );
     const life = fc.record({

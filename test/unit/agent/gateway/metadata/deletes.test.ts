@@ -95,11 +95,29 @@ describe('numbered deletes on one node', () => {
     expect(deletes.applied).to.equal(1);
   });
 
+  it('take nothing from hints where influxd refused them, also after a restart', async () => {
+    refusal = 'fields not supported in WHERE clause during deletion';
+    number('DELETE 1');
+    const deletes = await open();
+    await deletes.runUpTo(1, signal);
+    refusal = undefined;
+    number('DELETE 2');
+    await deletes.runUpTo(2, signal);
+    for (const each of [deletes, await open()]) {
+      const since = await each.since(0, signal);
+      expect(since.map(({ statement }) => statement)).to.deep.equal(['DELETE 2']);
+    }
+  });
+
   it('are run before a write that knows of them, and turn away one that does not', async () => {
     number('DELETE 1');
     const deletes = await open();
     const order: string[] = [];
-    const done = await deletes.during(1, () => Promise.resolve(order.push(...ran, 'write')), signal);
+    const done = await deletes.during(
+      1,
+      () => Promise.resolve(order.push(...ran, 'write')),
+      signal,
+    );
     expect(done.kind).to.equal('done');
     expect(order).to.deep.equal(['db: DELETE 1', 'write']);
     const late = await deletes.during(0, () => Promise.reject(new Error('let in')), signal);

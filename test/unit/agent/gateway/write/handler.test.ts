@@ -106,8 +106,9 @@ describe('what a write is answered', () => {
 
   it('is 503 where the level was not reached, with what was', async () => {
     await start([{ kind: 'applied' }, { kind: 'failed', why: 'away' }]);
-    const { status, header } = await write('/write?db=d&consistency=all');
+    const { status, header, text } = await write('/write?db=d&consistency=all');
     expect(status).to.equal(503);
+    expect(text).to.include('all needs 2 of 2 owners: 1 applied the points').and.to.include('away');
     expect(header('x-clusterflux-code')).to.equal('level-not-reached');
     expect(header('x-clusterflux-retry')).to.equal('safe');
     expect(header('x-clusterflux-applied')).to.equal('1');

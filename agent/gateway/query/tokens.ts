@@ -1,0 +1,32 @@
+// The words of a statement that was parsed already, with its regular expressions as one word each. For looking at, and cutting,
+// text that is known to be sound; it judges nothing.
+import { Scanner } from '../../../shared/influx/influxql/scanner.js';
+import type { Token } from '../../../shared/influx/influxql/token.js';
+
+/** After these a slash divides; after everything else it begins a regular expression. */
+const VALUES = new Set([
+  'identifier',
+  'number',
+  'integer',
+  'duration',
+  'string',
+  'parameter',
+  ')',
+  '*',
+]);
+
+/** Without white space and comments. */
+export function tokensOf(text: string): Token[] {
+  const scanner = new Scanner(text);
+  const tokens: Token[] = [];
+  let end = 0;
+  for (;;) {
+    const before = tokens.at(-1)?.kind ?? '';
+    const isRegex = scanner.peek() === '/' && text.charAt(end + 1) !== '*' && !VALUES.has(before);
+    const token = isRegex ? scanner.scanRegex() : scanner.scan();
+    if (token.kind === 'end' || token.kind === 'illegal' || token.kind === 'bad-regex')
+      return tokens;
+    end = token.end;
+    if (token.kind !== 'space' && token.kind !== 'comment') tokens.push(token);
+  }
+}
