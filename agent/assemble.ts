@@ -47,7 +47,7 @@ export interface AssembleOptions {
   /** Where the status server listens; it does before anything registers. */
   readonly address: () => Address;
   /** Made after these parts, and before anything runs. */
-  readonly dataPlane: () => Pick<DataPlane, 'hints' | 'noteInfluxd'>;
+  readonly dataPlane: () => Pick<DataPlane, 'hints' | 'noteInfluxd' | 'control'>;
   /** Aborted when the agent shall stop. */
   readonly signal: AbortSignal;
 }
@@ -79,11 +79,12 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
   const { config, logger, registry } = options;
   const { cluster } = config.agent;
   const clock = systemClock();
-  const status = new AgentStatus({
+  const status: AgentStatus = new AgentStatus({
     cluster,
     readyTimeoutMs: config.agent.readyTimeoutMs,
     clock,
     hints: () => options.dataPlane().hints(),
+    shards: () => view.ownShards.localShards,
   });
   const metrics = createAgentMetrics(registry, status);
   const probe = new InfluxdProbe({
@@ -171,7 +172,7 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
     status.noteReport(restartKeeper.explained(report));
     metrics.noteReport(report);
   };
-  const view = new ClusterView({
+  const view: ClusterView = new ClusterView({
     config,
     ports,
     reconciler,
@@ -180,9 +181,6 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
     onReport,
     nodeId: () => membership.nodeId,
     mayAct: () => status.currentStanding.kind !== 'refused',
-    onCounted: () => {
-      status.noteCounted();
-    },
     clock,
     logger,
   });
@@ -245,6 +243,7 @@ export function assemble(options: AssembleOptions, ports: OpenPorts): Agent {
     restart: (request, signal) => restarts.byHand(request, signal),
     status: () => status.view(),
     metadata: async (signal) => encodeSnapshot(await influxd.readMemory(signal)),
+    handoff: (...call) => options.dataPlane().control(...call),
   });
   const backups = new BackupKeeper({
     backups: openMetaBackups(join(config.agent.stateDir, BACKUP_DIRECTORY)),

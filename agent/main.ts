@@ -4,6 +4,7 @@ import type { Address } from '../shared/config/address.js';
 import { addressUrl } from '../shared/config/address.js';
 import type { Config } from '../shared/config/config.js';
 import type { BuildInfo } from '../shared/lifecycle/build-info.js';
+import type { Clock } from '../shared/lifecycle/clock.js';
 import { systemClock } from '../shared/lifecycle/clock.js';
 import { createReadyFile } from '../shared/lifecycle/ready-file.js';
 import type { Runnable } from '../shared/lifecycle/run-group.js';
@@ -101,6 +102,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       },
       stop: () => readyFile.remove(),
     },
+    {
+      name: 'serving',
+      phase: 'workers',
+      start: (aborted) => noteServing(dataPlane, agent, clock, aborted),
+    },
     { name: 'status-server', phase: 'ingress', stop: () => server.close() },
     { name: 'peer-security', phase: 'workers', start: (aborted) => security.run(aborted) },
     { name: 'account', phase: 'workers', start: (aborted) => opened.followAccount(aborted) },
@@ -123,6 +129,19 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     { name: 'state', phase: 'flush', stop: () => opened.closeState() },
   ];
   return runGroup(runnables, { logger, signal });
+}
+
+/** Asked often, because a client may wait for the ready file, and only until it is so once. */
+const SERVING_EVERY_MS = 20;
+
+async function noteServing(
+  dataPlane: DataPlane,
+  { status }: Agent,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!dataPlane.isServing()) await clock.sleep(SERVING_EVERY_MS, signal);
+  status.noteServing();
 }
 
 function schemeOf({ gateway }: Config): 'http' | 'https' {

@@ -4,15 +4,25 @@ import { parseArgs } from 'node:util';
 import { fanOut } from './fan-out.js';
 import { footprint } from './footprint.js';
 import { heartbeats } from './heartbeats.js';
+import { hints } from './hints.js';
+import { overload } from './overload.js';
 import { propagation } from './propagation.js';
+import { query } from './query.js';
 import { Cleanup, type Bench } from './support/bench.js';
 import { render, surroundings, writeIntoDocument } from './support/report.js';
+import { write } from './write.js';
+import { writeScan } from './write-scan.js';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   propagation,
   'fan-out': fanOut,
   heartbeats,
   footprint,
+  'write-scan': (options) => writeScan(options),
+  write,
+  query,
+  hints,
+  overload,
 };
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -53,6 +53,13 @@ export async function writeScan({ scale }: BenchOptions): Promise<Report> {
   };
 }
 
+/** Points per second of processor time that are scanned, routed and built into batches, into one shard. */
+export function routing(scale: number): number {
+  const body = bodyOf('sorted');
+  const group = groupOf(1);
+  return best(Math.max(3, Math.round(ROUNDS * scale)), () => routed(body, group));
+}
+
 function scanner(): LineScanner {
   return new LineScanner({ precision: 'n', defaultTimeNs: START_NS });
 }

@@ -29,8 +29,6 @@ export interface ClusterViewDeps {
   readonly nodeId: () => number | undefined;
   /** False while a manager refuses this agent: another process may act under its uid. */
   readonly mayAct: () => boolean;
-  /** The placement counts this node as a member. */
-  readonly onCounted: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -43,7 +41,7 @@ export class ClusterView {
   readonly deletes: Deletes;
   readonly ownShards: OwnShards;
 
-  constructor(private readonly deps: ClusterViewDeps) {
+  constructor(deps: ClusterViewDeps) {
     const { config, ports, clock, logger, nodeId } = deps;
     const fileOf = (name: string) => join(config.agent.stateDir, name);
     const metadata = () => this.metadata.current;
@@ -81,13 +79,10 @@ export class ClusterView {
       api: this.api,
       metadata,
       nodeId,
-      hasJoined: () => ports.base.state.joining === undefined && deps.appliedVersion() > 0,
+      hasJoined: () => ports.base.state.joining === undefined,
       isShared: sharedDatabases(config.sync),
       clock,
       logger,
-    });
-    this.placement.onChange((placement) => {
-      this.noteCounted(placement);
     });
   }
 
@@ -100,7 +95,6 @@ export class ClusterView {
   /** Told by the heartbeats what has moved. */
   note({ placementVersion }: DataPlaneNews, signal: AbortSignal): void {
     if (placementVersion !== undefined) this.placement.noteVersion(placementVersion);
-    this.noteCounted(this.placement.current);
     this.nodes.refresh(signal).catch(() => undefined); // it rejects where the agent stops
   }
 
@@ -122,11 +116,6 @@ export class ClusterView {
 
   private noteLine(placement: Placement): Promise<void> {
     return this.deletes.noteLine(lineOf(placement));
-  }
-
-  private noteCounted({ members }: Placement): void {
-    const node = this.deps.nodeId();
-    if (node !== undefined && members.includes(node)) this.deps.onCounted();
   }
 }
 

@@ -32,9 +32,11 @@ import { LAST_WORDS_FILE, LastWords } from './backlog/last-words.js';
 import { PeerWords } from './backlog/peer-words.js';
 import { ReadJudge } from './backlog/read-judge.js';
 import type { ClusterView } from './cluster-view.js';
+import { createHandoffControl } from './handoff/control.js';
 import { nodeHintFiles } from './handoff/hint-files.js';
 import { HintedHandoff } from './handoff/hinted-handoff.js';
 import { withoutDeletedBy } from './metadata/after-deletes.js';
+import { createHandoffMetrics } from './handoff/metrics.js';
 import { ClusterStatements } from './metadata/cluster-statements.js';
 import { LivePeers } from './metadata/live-peers.js';
 import type { KnownPasswords } from './metadata/passwords.js';
@@ -69,10 +71,13 @@ export interface DataPlane {
   /** What peers ask of this node. */
   readonly routes: readonly PeerRoute[];
   readonly runnables: readonly Runnable[];
-  readonly handoff: HintedHandoff;
+  /** Answers what `clusterflux handoff` asks of the agent beside it. */
+  readonly control: ReturnType<typeof createHandoffControl>;
   readonly hints: () => readonly HeldHints[];
   /** Listens; undefined where the gateway is switched off. Throws as `Gateway.listen`. */
   listen(): Promise<Address | undefined>;
+  /** The placement counts this node, what its server brought along is known, and points are taken directly. */
+  isServing(): boolean;
   /** Told after each look at the local influxd. */
   noteInfluxd(answers: boolean): void;
 }
@@ -87,7 +92,14 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
   const influx = createDataClient(ports.access);
   const client = new PeerClient({ uid, security, clock });
   const lastWords = await LastWords.open(join(config.agent.stateDir, LAST_WORDS_FILE));
-  const words = new PeerWords({ lastWords, directory: nodes, clock });
+  const words = new PeerWords({
+    lastWords,
+    directory: nodes,
+    clock,
+    onNewRun: (peer) => {
+      announcer.greet(peer);
+    },
+  });
   const gate = new CatchUpGate({
     words,
     directory: nodes,
@@ -128,6 +140,7 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
       else await placement.markIncomplete(node, groups, why, signal);
     },
   });
+  createHandoffMetrics(registry, () => handoff.all(), clock);
   const judge = new ReadJudge({ words, directory: nodes, handoff });
   const local = new LocalOwner({
     influxd: influx,
@@ -269,11 +282,23 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
   let isAnswering = false;
   return {
     routes,
-    handoff,
     hints: () => heldHints(handoff),
-    listen: async () => gateway?.server.listen(),
+    control: createHandoffControl(handoff),
+    listen: async () => {
+      // What is held from before has to be known before the first write: it queues behind.
+      await handoff.start();
+      return gateway?.server.listen();
+    },
+    isServing: () => {
+      const { id } = nodes.self;
+      const isCounted = id !== undefined && placement.current.members.includes(id);
+      return isCounted && metadata.isKnown && ownShards.isAdopted && gate.isOpen;
+    },
     noteInfluxd: (answers) => {
-      if (!answers) ownShards.noteAway();
+      if (!answers) {
+        ownShards.noteAway();
+        gate.noteInfluxdAway();
+      }
       if (answers && !isAnswering) handoff.nudge(uid);
       isAnswering = answers;
     },
@@ -305,7 +330,7 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
             signal,
           }),
       },
-      handoff,
+      { name: handoff.name, phase: handoff.phase, stop: () => handoff.stop() },
       probe,
       { name: 'data-plane', phase: 'ports', stop: () => closeAll(client, influx, auth) },
     ],

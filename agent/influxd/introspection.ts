@@ -41,10 +41,12 @@ export async function readLoadedShards(
   signal?: AbortSignal,
 ): Promise<LoadedShard[]> {
   const series = await ask(client, "SHOW STATS FOR 'shard'", signal);
-  return series.flatMap(({ name, tags }) => {
+  return series.flatMap(({ name, tags, columns, values }) => {
     const { id = '', database = '', retentionPolicy = '' } = tags ?? {};
     if (name !== 'shard' || !/^\d+$/.test(id)) return [];
-    return [{ id: BigInt(id), database, policy: retentionPolicy }];
+    const bytes = values?.[0]?.[columns.indexOf('diskBytes')];
+    const size = typeof bytes === 'number' ? { bytes } : {};
+    return [{ id: BigInt(id), database, policy: retentionPolicy, ...size }];
   });
 }
 

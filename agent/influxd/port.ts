@@ -14,6 +14,8 @@ export interface LoadedShard {
   /** As the shard's directory has them, which is not always what the metadata has. */
   readonly database: string;
   readonly policy: string;
+  /** On disk, as influxd last counted it. */
+  readonly bytes?: number;
 }
 
 /** influxd's answer to one statement. `refused` carries its error text unchanged. */

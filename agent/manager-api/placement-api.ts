@@ -2,7 +2,7 @@
 // client; what to make of the answers is agent/gateway/placement's.
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { IDEMPOTENCY_HEADER, KNOWN_HEADER } from '../../shared/api/headers.js';
+import { IDEMPOTENCY_HEADER, INCARNATION_HEADER } from '../../shared/api/headers.js';
 import { encodeName } from '../../shared/api/names.js';
 import type { NodeBody } from '../../shared/api/nodes.js';
 import { nodeListSchema } from '../../shared/api/nodes.js';
@@ -94,7 +94,7 @@ class HttpPlacementApi implements PlacementApi {
     const answer = await this.client.call({
       method: 'GET',
       path: `${this.base}/placement/${known?.version ?? 0}?wait=${waitMs}ms`,
-      headers: known === undefined ? {} : { [KNOWN_HEADER]: tagOf(known) },
+      headers: known === undefined ? {} : { [INCARNATION_HEADER]: known.incarnation },
       deadlineMs: waitMs + DEADLINE_MS,
       isLongPoll: waitMs > 0,
       signal,
@@ -212,8 +212,4 @@ class HttpPlacementApi implements PlacementApi {
       return placementFromWire(expectJson(answer, placementSchema));
     });
   }
-}
-
-function tagOf({ incarnation, version }: Placement): string {
-  return `"${incarnation}.${version}."`;
 }

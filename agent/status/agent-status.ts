@@ -25,6 +25,8 @@ export interface StatusBody {
   readonly held: readonly WireHeldItem[];
   /** Writes kept for other nodes. */
   readonly hints: readonly HeldHints[];
+  /** Shards that the local influxd has loaded, with its own ids and their bytes on disk; looked at once a minute. */
+  readonly shards: readonly { readonly id: string; readonly bytes: number }[];
   readonly influxd: { readonly answers: boolean; readonly version: string | null };
 }
 
@@ -34,6 +36,8 @@ export interface AgentStatusOptions {
   readonly readyTimeoutMs: number;
   readonly clock: Clock;
   readonly hints: () => readonly HeldHints[];
+  /** Loaded shards of the local influxd. */
+  readonly shards?: () => StatusBody['shards'];
 }
 
 /**
@@ -52,7 +56,7 @@ export class AgentStatus {
   private versionInStep = 0;
   private influxdVersion: string | undefined;
   private isRestarting = false;
-  private isCounted = false;
+  private isServing = false;
 
   constructor(private readonly options: AgentStatusOptions) {
     this.startedMs = options.clock.monotonicMs();
@@ -73,10 +77,10 @@ export class AgentStatus {
     this.changed();
   }
 
-  /** The placement counts this node as a member: shards may be its own from now on. */
-  noteCounted(): void {
-    if (this.isCounted) return;
-    this.isCounted = true;
+  /** The placement counts this node, and it takes points and reads: asked once per start, like being in step. */
+  noteServing(): void {
+    if (this.isServing) return;
+    this.isServing = true;
     this.changed();
   }
 
@@ -142,9 +146,16 @@ export class AgentStatus {
     if (this.standing.kind !== 'member') {
       return { ready: false, detail: 'not registered with a manager yet' };
     }
-    return this.wasInStep
+    if (!this.wasInStep) {
+      return { ready: false, detail: `not in step with the cluster yet: ${this.sentence}` };
+    }
+    return this.isServing
       ? { ready: true, detail: this.sentence }
-      : { ready: false, detail: `not in step with the cluster yet: ${this.sentence}` };
+      : {
+          ready: false,
+          detail:
+            'the gateway does not take points yet: the other nodes have not said what they hold for this one',
+        };
   }
 
   view(): StatusBody {
@@ -162,6 +173,7 @@ export class AgentStatus {
       })),
       held: (report?.held ?? []).map(heldInWords),
       hints: this.options.hints(),
+      shards: this.options.shards?.() ?? [],
       influxd: {
         answers: this.influxdVersion !== undefined,
         version: this.influxdVersion ?? null,
@@ -170,7 +182,7 @@ export class AgentStatus {
   }
 
   /**
-   * Resolves when a first tick has ended and the placement counts this node, or because the ready timeout is over; rejects
+   * Resolves when a first tick has ended and this node takes points and reads, or because the ready timeout is over; rejects
    * `aborted`.
    */
   whenStarted(signal: AbortSignal): Promise<void> {
@@ -211,7 +223,7 @@ export class AgentStatus {
   }
 
   private get hasStarted(): boolean {
-    if (this.hasTickedAsMember && this.isCounted) return true;
+    if (this.hasTickedAsMember && this.isServing) return true;
     return this.isOverdue && this.report !== undefined;
   }
 

@@ -12,6 +12,8 @@ export interface Program {
   readonly pid: number;
   /** A manager's API, an agent's status server. */
   readonly url: string;
+  /** An agent's gateway; '' for everything else. */
+  readonly gatewayUrl: string;
   /** From the spawn to its ready file, in ms; exact to 2 ms. */
   readonly readyMs: number;
   /** After a garbage collection; only for programs that were started with `isProbed`. */
@@ -53,8 +55,12 @@ export async function startManager(
   return startProgram('manager', directory, { env: { ...bind, ...store, ...env }, isProbed });
 }
 
-/** An agent beside a real influxd. */
-export async function startAgent(manager: Program, influxd: TestInfluxd): Promise<Program> {
+/** An agent beside a real influxd. `more`: configuration keys as environment variables. */
+export async function startAgent(
+  manager: Program,
+  influxd: TestInfluxd,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Program> {
   const directory = await temporaryDirectory('agent');
   const state = join(directory.path, 'state');
   await mkdir(state);
@@ -63,9 +69,11 @@ export async function startAgent(manager: Program, influxd: TestInfluxd): Promis
     CLUSTERFLUX_AGENT_ENDPOINTS: manager.url,
     CLUSTERFLUX_AGENT_STATE_DIR: state,
     CLUSTERFLUX_AGENT_BIND_ADDRESS: '127.0.0.1:0',
+    CLUSTERFLUX_GATEWAY_BIND_ADDRESS: '127.0.0.1:0',
     CLUSTERFLUX_INFLUXDB_URL: influxd.url,
     CLUSTERFLUX_INFLUXDB_META_DIR: influxd.metaDir,
     CLUSTERFLUX_INFLUXDB_SNAPSHOT_ADDRESS: influxd.snapshotAddress,
+    ...more,
   };
   return startProgram('agent', directory, { env });
 }
@@ -82,6 +90,7 @@ export async function startBareServer(): Promise<Program> {
   return {
     pid: child.pid ?? 0,
     url,
+    gatewayUrl: '',
     readyMs: performance.now() - started,
     memory: () => memoryOf(child),
     stop: () => end(child),
@@ -110,6 +119,7 @@ async function startProgram(
   return {
     pid: child.pid ?? 0,
     url: ready.manager ?? ready.status ?? '',
+    gatewayUrl: ready.gateway ?? '',
     readyMs: performance.now() - started,
     memory: () => memoryOf(child),
     stop: async () => {
@@ -137,16 +147,23 @@ async function end(child: ChildProcess): Promise<void> {
   await gone;
 }
 
+/** Of the ready file. */
+interface Ready {
+  readonly manager?: string;
+  readonly status?: string;
+  readonly gateway?: string | null;
+}
+
 async function untilReady(
   child: ChildProcess,
   readyFile: string,
   logFile: string,
-): Promise<{ manager?: string; status?: string }> {
+): Promise<Ready> {
   const deadline = performance.now() + READY_WITHIN_MS;
   for (;;) {
     // Not there yet: looked for again, until the deadline.
     const text = await readFile(readyFile, 'utf8').catch(() => undefined);
-    if (text !== undefined) return JSON.parse(text) as { manager?: string; status?: string };
+    if (text !== undefined) return JSON.parse(text) as Ready;
     if (hasEnded(child) || performance.now() > deadline) {
       child.kill('SIGKILL');
       throw new Error(`a program did not get ready; its log:\n${await readFile(logFile, 'utf8')}`);

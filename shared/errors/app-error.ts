@@ -43,6 +43,7 @@ export type ErrorCode =
   | 'no-group'
   | 'level-not-reached'
   | 'manager-unreachable'
+  | 'metadata-unknown'
   | 'manager-invalid'
   | 'peer-unreachable'
   | 'peer-mismatch'

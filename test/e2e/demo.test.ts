@@ -17,6 +17,7 @@ interface DemoRecord {
     readonly influxd: { readonly pid: number };
     readonly agent: { readonly pid: number };
   }[];
+  readonly points: readonly { readonly acknowledged: number; readonly read: number }[];
   readonly changes: readonly {
     readonly statement: string;
     readonly arrivals: readonly unknown[];
@@ -40,6 +41,7 @@ describe('the demo', function () {
       expect(record['started-in-ms']).to.be.lessThan(UP_WITHIN_MS);
       expect(record.changes).to.have.lengthOf(4);
       for (const { arrivals } of record.changes) expect(arrivals).to.have.lengthOf(2);
+      expect(record.points.map(({ read }) => read)).to.deep.equal([1_000, 2_000, 2_000]);
       const pids = [
         ...record.managers.map(({ pid }) => pid),
         ...record.nodes.flatMap(({ influxd, agent }) => [influxd.pid, agent.pid]),

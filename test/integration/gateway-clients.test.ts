@@ -1,12 +1,13 @@
 // The clients that people use, unchanged, against the gateway: InfluxDB's shell with its import, and two libraries for Node. What
 // the shell and the older library do is done to a plain influxd too: that is what the gateway is measured by.
-import { InfluxDB as InfluxDB2, Point } from '@influxdata/influxdb-client';
+import { InfluxDB as InfluxDB2, Point, setLogger } from '@influxdata/influxdb-client';
 import { expect } from 'chai';
 import { FieldType, InfluxDB } from 'influx';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ClusterNode } from '../support/cluster-node.js';
 import { useCluster } from '../support/cluster-suite.js';
+import { eventually } from '../support/eventually.js';
 import { influxShell } from '../support/gateway/influx-shell.js';
 import { startInfluxd, type TestInfluxd } from '../support/influxd.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temp-dir.js';
@@ -40,6 +41,8 @@ describe('clients that people use', function () {
   let directory: TemporaryDirectory;
   before(async () => {
     directory = await temporaryDirectory('clients');
+    // What it would say to the console of a refused write is looked at as an error.
+    setLogger({ error: () => undefined, warn: () => undefined });
   });
   after(() => directory.remove());
 
@@ -59,6 +62,8 @@ describe('clients that people use', function () {
       const [first, second] = cluster().nodes;
       return [first!.gatewayUrl, second!.gatewayUrl] as const;
     };
+
+    before(() => untilServed(urls()));
 
     behaveAsEver(urls);
 
@@ -102,6 +107,7 @@ describe('clients that people use', function () {
       node = await secured().addNode({ config: { influxdb }, withAgent: false });
       await node.influxd.query("CREATE USER root WITH PASSWORD 'p4ss:word' WITH ALL PRIVILEGES");
       await node.startAgent();
+      await untilServed([node.gatewayUrl], { u: 'root', p: 'p4ss:word' });
     });
 
     it('get in with the right password', async () => {
@@ -174,7 +180,7 @@ describe('clients that people use', function () {
       // More than one batch of 5,000.
       await writeFile(file, exportOf('imported', 6_000));
       const { code, output } = await influxShell(write, '-import', '-path', file);
-      expect(code, output).to.equal(0);
+      expect(code, output.slice(0, 500)).to.equal(0);
       expect(output).to.match(/Processed 2 commands/);
       expect(output).to.match(/Processed 6001 inserts/);
       expect(output).to.match(/Failed 0 inserts/);
@@ -227,6 +233,30 @@ describe('clients that people use', function () {
     });
   }
 });
+
+/**
+ * An agent that has just begun answers 503 until it has heard of its cluster, and takes direct writes once its peers have said
+ * that they hold nothing for it. Real clients try again; these tests want to see first answers.
+ */
+async function untilServed(
+  urls: readonly string[],
+  account: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const ask = async (url: string, path: string, parameters: object, body: string) => {
+    const query = new URLSearchParams({ ...account, ...parameters }).toString();
+    const answer = await fetch(`${url}${path}?${query}`, { method: 'POST', body });
+    await answer.text();
+    return answer.status < 300;
+  };
+  for (const url of urls) {
+    const q = 'CREATE DATABASE started';
+    await eventually(() => ask(url, '/query', { q }, ''), { withinMs: 10_000 });
+    const line = `m f=1 ${START_MS}000000`;
+    // The level that the shell asks for.
+    const write = { db: 'started', consistency: 'all' };
+    await eventually(() => ask(url, '/write', write, line), { withinMs: 10_000 });
+  }
+}
 
 function library(
   url: string,

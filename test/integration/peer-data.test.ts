@@ -23,6 +23,7 @@ const MIB = 1024 * 1024;
 interface Pair {
   readonly owned: OwnerUnderTest;
   readonly owner: Peer;
+  readonly asker: Peer;
   /** The other agent's way to it. */
   readonly far: PeerOwners;
 }
@@ -46,10 +47,12 @@ describe('points between agents', function () {
       isGuarded = true,
       secret = true,
       through,
+      hear = () => undefined,
     }: {
       isGuarded?: boolean;
       secret?: boolean;
       through?: (address: Address) => Promise<Address>;
+      hear?: (news: unknown) => void;
     } = {},
   ): Promise<Pair> {
     const files = secret ? { secretFile: peers.secretFile('secret', SECRET) } : {};
@@ -60,7 +63,12 @@ describe('points between agents', function () {
     const owned = ownerOn(client);
     const routes = dataRoutes({
       owner: owned.owner,
-      words: { boot: 'b', hear: async () => undefined },
+      words: {
+        boot: 'b',
+        hear: async (news) => {
+          hear(news);
+        },
+      },
       gate: { epoch: 1 },
       monotonicMs: () => 1,
       reach: async (version) => version <= 7,
@@ -76,7 +84,7 @@ describe('points between agents', function () {
       directory: { node: (id) => (id === 1 ? node : undefined) },
       client: asker.client,
     });
-    return { owned, owner, far };
+    return { owned, owner, asker, far };
   }
 
   function opened(outcome: ReadOutcome): Extract<ReadOutcome, { kind: 'opened' }> {
@@ -236,6 +244,27 @@ describe('points between agents', function () {
         .to.have.property('why')
         .that.matches(/secret/);
     });
+  });
+
+  it('come with words of hints, which nobody speaks for another node, and with what shall be reached', async () => {
+    const heard: unknown[] = [];
+    const { owner, asker } = await pair('http://127.0.0.1:1', { hear: (news) => heard.push(news) });
+    const post = async (path: string, body: object) => {
+      const call = { method: 'POST', path, body: Buffer.from(JSON.stringify(body)) } as const;
+      const answer = await asker.client.call(owner.address, 'b', call);
+      return [answer.status, JSON.parse(answer.body.toString()) as unknown] as const;
+    };
+    const news = { from: 'a', boot: 'x', sequence: 1, holds: true, groups: [3], later: 'ignored' };
+    const [status, said] = await post('/peer/v1/backlog', news);
+    expect([status, said]).to.deep.equal([200, { boot: 'b', tick: 1, epoch: 1 }]);
+    expect((await post('/peer/v1/backlog', { ...news, from: 'c' }))[0]).to.equal(400);
+    expect((await post('/peer/v1/backlog', { holds: true }))[0]).to.equal(400);
+    expect(heard).to.deep.equal([{ from: 'a', boot: 'x', sequence: 1, holds: true, groups: [3] }]);
+    const reached = (isIt: boolean) => [200, { reached: isIt }];
+    expect(await post('/peer/v1/reach', { version: 7 })).to.deep.equal(reached(true));
+    expect(await post('/peer/v1/reach', { version: 8 })).to.deep.equal(reached(false));
+    expect(await post('/peer/v1/deletes', { number: 8 })).to.deep.equal(reached(true));
+    expect(await post('/peer/v1/passwords', {})).to.deep.equal(reached(false));
   });
 
   it('says that an agent of an older release takes none', async () => {

@@ -53,6 +53,7 @@ export async function startTestAgent(options: TestAgentOptions): Promise<TestAge
         CLUSTERFLUX_AGENT_ENDPOINTS: options.endpoints.join(','),
         CLUSTERFLUX_AGENT_STATE_DIR: stateDir,
         CLUSTERFLUX_AGENT_BIND_ADDRESS: `127.0.0.1:${port}`,
+        CLUSTERFLUX_GATEWAY_BIND_ADDRESS: '127.0.0.1:0',
         CLUSTERFLUX_INFLUXDB_URL: influxd.url,
         CLUSTERFLUX_INFLUXDB_META_DIR: influxd.metaDir,
         CLUSTERFLUX_INFLUXDB_SNAPSHOT_ADDRESS: influxd.snapshotAddress,

@@ -7,6 +7,7 @@ import { keepAtExit, removeAtExit } from '../../test/support/at-exit.js';
 import { checkout } from '../../test/support/build.js';
 import { startCluster, type TestCluster } from '../../test/support/cluster.js';
 import { bringUser, play } from './play.js';
+import { playPoints } from './points.js';
 import { isComplete, writeRecord, type DemoResult } from './record.js';
 import { Screen } from './screen.js';
 import { watchProcesses } from './watch.js';
@@ -82,7 +83,9 @@ async function show(cluster: TestCluster, startedInMs: number): Promise<DemoResu
   const changes = await play(cluster, screen);
   screen.beforeOffline();
   const offline = await bringUser(cluster, screen);
-  return { startedInMs, changes, offline };
+  screen.beforePoints();
+  const points = await playPoints(cluster, screen);
+  return { startedInMs, changes, offline, points };
 }
 
 function judge(result: DemoResult): number {

@@ -2,6 +2,7 @@
 import { relative } from 'node:path';
 import type { TestCluster } from '../../test/support/cluster.js';
 import type { Arrival } from './play.js';
+import type { PointsStep } from './points.js';
 import { PASSWORD, USER } from './scenario.js';
 
 /** Wide enough for the longest statement of the scenario. */
@@ -26,7 +27,9 @@ export class Screen {
   up(cluster: TestCluster, tookMs: number): void {
     for (const manager of cluster.managers) this.line(`  manager   ${manager.url}`);
     cluster.nodes.forEach((node, index) => {
-      this.line(`  node ${index + 1}    influxd ${node.influxd.url}    agent ${node.statusUrl}`);
+      const { influxd, gatewayUrl, statusUrl } = node;
+      const url = `influxd ${influxd.url}    gateway ${gatewayUrl}    agent ${statusUrl}`;
+      this.line(`  node ${index + 1}    ${url}`);
     });
     this.line(`  all up after ${(tookMs / 1000).toFixed(1)} s`);
     this.line();
@@ -55,6 +58,18 @@ export class Screen {
     if (outcome !== 'arrived') this.reason(reason);
   }
 
+  beforePoints(): void {
+    this.line();
+    this.line(
+      'Points go through the gateways: to any node, for all of them. What is there, and after how long:',
+    );
+  }
+
+  points({ text, read, 'on-influxd': counts, 'after-ms': afterMs }: PointsStep): void {
+    const there = `read: ${read}   on each influxd: ${counts.join(', ')}   (${afterMs} ms)`;
+    this.line(`  ${text.padEnd(STATEMENT_WIDTH)}  ${there}`);
+  }
+
   hints(cluster: TestCluster, dir: string): void {
     const [manager] = cluster.managers;
     const [one, two, three] = cluster.nodes;
@@ -62,8 +77,12 @@ export class Screen {
     const ask = `${clusterflux} --manager ${manager?.url ?? ''}`;
     this.line();
     this.line('Try it:');
-    this.line(`  curl ${one?.influxd.url ?? ''}/query --data-urlencode 'q=CREATE DATABASE "mine"'`);
-    this.line(`  curl ${three?.influxd.url ?? ''}/query --data-urlencode 'q=SHOW DATABASES'`);
+    this.line(`  curl ${one?.gatewayUrl ?? ''}/query --data-urlencode 'q=CREATE DATABASE "mine"'`);
+    this.line(`  curl '${two?.gatewayUrl ?? ''}/write?db=mine' --data-binary 'cpu value=1'`);
+    this.line(
+      `  curl '${three?.gatewayUrl ?? ''}/query?db=mine' --data-urlencode 'q=SELECT * FROM cpu'`,
+    );
+    this.line(`  influx -port ${new URL(one?.gatewayUrl ?? 'http://x:0').port}`);
     this.line(`  curl ${two?.statusUrl ?? ''}/status`);
     this.line(`  ${ask} status`);
     this.line(`  ${ask} versions list --cluster ${cluster.name}`);

@@ -1,6 +1,7 @@
 // Who sends a request to the gateway: checked against the cluster's users, with influxd's rules and words. It knows nothing of
 // statements (authorize.ts does) and sends nothing by itself.
 import type { IncomingMessage } from 'node:http';
+import { AppError } from '../../../shared/errors/app-error.js';
 import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { MetadataView, UserInfo } from '../metadata/port.js';
 import { createBcryptPool, type BcryptPool } from './bcrypt-pool.js';
@@ -71,6 +72,7 @@ class ClusterAuth implements ClosableGatewayAuth {
     // As influxd, which then looks at no credentials at all.
     if (this.isBootstrap) return { kind: 'bootstrap', caller: NOBODY };
     const credentials = credentialsOf(query, request.headers.authorization);
+    if (credentials.kind !== 'none' && !this.areUsersKnown) throw usersUnknown();
     switch (credentials.kind) {
       case 'none':
         return refused('unable to parse authentication credentials');
@@ -116,6 +118,13 @@ class ClusterAuth implements ClosableGatewayAuth {
     return { kind: 'accepted', caller: callerOf(user) };
   }
 
+  /** Not yet in the moment between an agent's first answer of a manager and its push of the users that its influxd has. */
+  private get areUsersKnown(): boolean {
+    const { isMetadataKnown, metadata, influxd } = this.deps;
+    const isEmpty = metadata.current.version === 0 && influxd.hasAdmin === true;
+    return isMetadataKnown() && !isEmpty;
+  }
+
   private get users(): ReadonlyMap<string, UserInfo> {
     return this.deps.metadata.current.users;
   }
@@ -136,6 +145,14 @@ class ClusterAuth implements ClosableGatewayAuth {
     }
     return this.admins.hasOne;
   }
+}
+
+function usersUnknown(): AppError {
+  return new AppError(
+    'metadata-unknown',
+    'checking credentials: this agent has not heard of the users of its cluster yet; send the request again in a moment',
+    { status: 503, retryable: true, retryAfterSeconds: 1 },
+  );
 }
 
 function refused(error: string): Authentication {

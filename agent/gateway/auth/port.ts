@@ -22,7 +22,10 @@ export type Authentication =
   | { readonly kind: 'limited'; readonly retryAfterSeconds: number };
 
 export interface GatewayAuth {
-  /** Looks at u/p in the URL, Basic, Bearer (JWT) and Token. Never rejects but at the signal. */
+  /**
+   * Looks at u/p in the URL, Basic, Bearer (JWT) and Token. Rejects with AppError `aborted` at the signal, and with
+   * `metadata-unknown` (503, retryable) while this agent has not heard of the cluster's users yet: a 401 would be final.
+   */
   authenticate(
     request: IncomingMessage,
     query: URLSearchParams,

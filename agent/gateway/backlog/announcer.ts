@@ -2,7 +2,7 @@
 // owner that can't be told is flagged in the registry, once, until all hints for it are delivered.
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
-import { isAbort } from '../../../shared/errors/app-error.js';
+import { AppError, isAbort } from '../../../shared/errors/app-error.js';
 import type { Clock } from '../../../shared/lifecycle/clock.js';
 import { repeat } from '../../../shared/lifecycle/repeat.js';
 import type { Logger } from '../../../shared/log/logger.js';
@@ -279,7 +279,7 @@ function weaken(listener: Listener, holding: Holding, sequence: number): void {
 function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const onAbort = () => {
-      resolve();
+      reject(new AppError('aborted', 'telling an owner of its hint was stopped'));
     };
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();

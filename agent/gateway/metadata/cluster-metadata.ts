@@ -1,6 +1,6 @@
 // The cluster's metadata for the data plane: the newest version that the reconciler has looked at, and before a manager has
 // answered, what this node was last in line with. It asks nobody by itself; `reach` has the reconciler do so.
-import { isAbort } from '../../../shared/errors/app-error.js';
+import { AppError, isAbort } from '../../../shared/errors/app-error.js';
 import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { Base } from '../../sync/base.js';
 import type { Reconciler, TickReport } from '../../sync/port.js';
@@ -47,7 +47,20 @@ export class ClusterMetadata implements MetadataView {
     try {
       return (await this.apply(version, limit)) >= version;
     } catch (error) {
-      if (signal.aborted || !isAbort(error)) throw error;
+      if (signal.aborted || !(isAbort(error) || error instanceof AppError)) throw error;
+      return false;
+    }
+  }
+
+  /** Asks the managers for the newest version and applies it. False where none answered in time. */
+  async refresh(signal: AbortSignal): Promise<boolean> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(REACH_MS)]);
+    try {
+      await this.deps.remoteView.refresh(limit);
+      const newest = this.deps.remoteView.tag?.version ?? 0;
+      return (await this.apply(newest, limit)) >= newest;
+    } catch (error) {
+      if (signal.aborted || !(isAbort(error) || error instanceof AppError)) throw error;
       return false;
     }
   }

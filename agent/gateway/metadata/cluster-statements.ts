@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { AppError, isAbort } from '../../../shared/errors/app-error.js';
 import type { Logger } from '../../../shared/log/logger.js';
+import { resolveNow } from '../../../shared/influx/influxql/resolve-now.js';
 import { readSchema } from '../../../shared/meta/snapshot.js';
 import type { InfluxControl, StatementResult } from '../../influxd/port.js';
 import type { StatementReconciler } from '../../membership/gated-reconciler.js';
@@ -46,6 +47,8 @@ const PROPAGATION_MS = 5_000;
 const REFRESH_MS = 1_000;
 const PASSWORD_MS = 1_000;
 
+const MS_NS = 1_000_000n;
+
 type Options = Parameters<StatementRunner['run']>[1];
 
 export class ClusterStatements implements StatementRunner {
@@ -73,11 +76,14 @@ export class ClusterStatements implements StatementRunner {
     signal: AbortSignal,
   ): Promise<StatementOutcome> {
     const { placementApi, deletes, peers } = this.deps;
+    // So that it means the same on every node, whenever it is run there.
+    const resolved = resolveNow(statement, BigInt(Date.now()) * MS_NS);
+    if (resolved === undefined) throw notADelete(statement);
     const connected = peers.connected(signal);
     connected.catch(() => undefined); // as above
     // What this node runs has to begin before the number that is given now.
     await deletes.noteLine();
-    const number = await placementApi.addDelete(database, statement, signal);
+    const number = await placementApi.addDelete(database, resolved, signal);
     const error = await deletes.runUpTo(number, signal);
     const live = await connected;
     const reached = await this.ask(live, DELETES_PATH, { number }, signal);
@@ -152,6 +158,11 @@ export class ClusterStatements implements StatementRunner {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(PROPAGATION_MS)]);
     return this.deps.peers.reach(live, path, body, limit);
   }
+}
+
+function notADelete(statement: string): AppError {
+  const message = `numbering ${JSON.stringify(statement.slice(0, 200))} failed: it is no single DELETE, DROP SERIES or DROP MEASUREMENT; send it alone`;
+  return new AppError('statement-unparsable', message, { status: 400 });
 }
 
 function refused(

@@ -1,17 +1,22 @@
 // Whether a batch belongs to this node: compared with the placement and the metadata that this node knows by now, after it
 // has caught up with the sender. Pure.
 import type { Metadata } from '../metadata/port.js';
-import type { Placement } from '../../../shared/placement/model.js';
+import type { PlacedGroup, Placement } from '../../../shared/placement/model.js';
 import type { ApplyOutcome, Batch } from './port.js';
 
 export type Route =
   { readonly kind: 'ours' } | Extract<ApplyOutcome, { kind: 'gone' | 'stale' | 'failed' }>;
 
-/** @param node this node's id. */
-export function routeOf(
-  batch: Batch,
-  { placement, metadata, node }: { placement: Placement; metadata: Metadata; node: number },
-): Route {
+export interface RouteView {
+  readonly placement: Pick<Placement, 'version'>;
+  /** The batch's group in it; undefined: it has none of that id. */
+  readonly group: PlacedGroup | undefined;
+  readonly metadata: Metadata;
+  /** This node's id. */
+  readonly node: number;
+}
+
+export function routeOf(batch: Batch, { placement, group, metadata, node }: RouteView): Route {
   const fate = fateOf(batch, metadata);
   if (fate !== undefined) return fate;
   const stale: Route = {
@@ -19,7 +24,6 @@ export function routeOf(
     placementVersion: placement.version,
     metadataVersion: metadata.version,
   };
-  const group = placement.groups.find(({ id }) => id === batch.group);
   const shard = group?.shards.find(({ id }) => id === batch.shard);
   if (group === undefined || shard === undefined) return stale;
   if (group.databaseMark !== batch.databaseMark || group.policyMark !== batch.policyMark) {

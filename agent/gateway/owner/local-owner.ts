@@ -8,6 +8,7 @@ import { whyDenied } from '../../influxd/account.js';
 import type { InfluxDataClient } from '../../influxd/data-client.js';
 import type { MetadataView } from '../metadata/port.js';
 import type { PlacementView } from '../placement/port.js';
+import type { PlacedGroup, Placement } from '../../../shared/placement/model.js';
 import { routeOf } from './batch-route.js';
 import { judge, type Verdict } from './influxd-verdict.js';
 import type { LocalSchema } from './local-schema.js';
@@ -77,6 +78,8 @@ const HINT_ROUNDS = 5;
 export class LocalOwner {
   private bytesInFlight = 0;
   private isDenied = false;
+  private index:
+    { readonly of: Placement; readonly groups: ReadonlyMap<number, PlacedGroup> } | undefined;
 
   constructor(private readonly deps: LocalOwnerDeps) {}
 
@@ -189,25 +192,25 @@ export class LocalOwner {
     if (late !== undefined) return late;
     const incomplete = this.whyIncomplete(query.groups);
     if (incomplete !== undefined) return incomplete;
-    const permission = await this.deps.judge.mayServe(query.groups, signal);
-    if (permission.kind === 'behind') return permission;
     if (query.deletes > this.deps.deletes.applied) {
       await this.deps.deletes.runUpTo(query.deletes, signal);
     }
-    return undefined;
+    // Last, because what peers have told is good for seconds only, and a delete may take longer.
+    const permission = await this.deps.judge.mayServe(query.groups, signal);
+    return permission.kind === 'behind' ? permission : undefined;
   }
 
   /** The asker chose this node by a placement that may be older than ours. */
   private whyIncomplete(groups: readonly number[]): (ReadOutcome & { kind: 'behind' }) | undefined {
-    const { placement, schema } = this.deps;
+    const { schema } = this.deps;
     const node = this.deps.nodeId();
     const behind = (why: string, retryAfterMs: number) =>
       ({ kind: 'behind', why, retryAfterMs }) as const;
-    const wanted = new Set(groups);
-    let found = 0;
-    for (const group of placement.current.groups) {
-      if (!wanted.has(group.id)) continue;
-      found += 1;
+    for (const id of groups) {
+      const group = this.groups.get(id);
+      if (group === undefined) {
+        return behind('what is asked for is no longer placed as the asker thinks', MOVED_RETRY_MS);
+      }
       const own = group.shards.flatMap(({ owners }) => owners.filter((each) => each.node === node));
       if (own.length === 0) return behind('it owns no shard of what is asked for', MOVED_RETRY_MS);
       const lack = own.find(({ incomplete }) => incomplete !== undefined)?.incomplete;
@@ -217,9 +220,7 @@ export class LocalOwner {
         return behind('its influxd has not been given the database yet', MOVED_RETRY_MS);
       }
     }
-    return found < wanted.size
-      ? behind('what is asked for is no longer placed as the asker thinks', MOVED_RETRY_MS)
-      : undefined;
+    return undefined;
   }
 
   private async open(query: ReadQuery, signal: AbortSignal): Promise<ReadOutcome> {
@@ -259,11 +260,23 @@ export class LocalOwner {
     return undefined;
   }
 
+  /** By id; made anew for each placement, because each batch asks. */
+  private get groups(): ReadonlyMap<number, PlacedGroup> {
+    const of = this.deps.placement.current;
+    if (this.index?.of !== of) {
+      this.index = { of, groups: new Map(of.groups.map((each) => [each.id, each])) };
+    }
+    return this.index.groups;
+  }
+
   private routeOf(batch: Batch): ReturnType<typeof routeOf> {
     const { placement, metadata, nodeId } = this.deps;
     const node = nodeId();
     if (node === undefined) return failed('it has not been registered since it was started');
-    return routeOf(batch, { placement: placement.current, metadata: metadata.current, node });
+    const group = this.groups.get(batch.group);
+    return routeOf(batch, {
+      ...{ placement: placement.current, group, metadata: metadata.current, node },
+    });
   }
 }
 

@@ -33,19 +33,21 @@ export interface OwnShardsDeps {
 /** A shard that vanishes under a running influxd is a disk that fails: seen within a minute. */
 const INTERVAL_MS = 60_000;
 /** Until the first look after a start, or after influxd came back, has succeeded. */
-const RETRY_MS = 250;
+const RETRY_MS = 100;
 const MS_NS = 1_000_000n;
 
-/** Where a shard of this node lies, for people. */
+/** A shard of the local influxd, for people. */
 export interface LocalShard {
-  readonly group: number;
-  /** influxd's own numbers. */
-  readonly ids: readonly string[];
+  /** influxd's own number. */
+  readonly id: string;
+  /** On disk. */
+  readonly bytes: number;
 }
 
 export class OwnShards {
   private state: OwnShardsState = NEW_STATE;
   private isLooked = false;
+  private loaded: readonly LocalShard[] = [];
   private wake = new AbortController();
   private readonly adopted = new Latch();
 
@@ -73,8 +75,9 @@ export class OwnShards {
     return this.state.lost.get(group);
   }
 
+  /** As influxd had them loaded at the last look. */
   get localShards(): readonly LocalShard[] {
-    return [...this.state.shards].map(([group, ids]) => ({ group, ids }));
+    return this.loaded;
   }
 
   /** influxd does not answer: it may come back as another one. */
@@ -110,7 +113,9 @@ export class OwnShards {
 
   private async look(signal: AbortSignal): Promise<void> {
     const { control, placement } = this.deps;
-    const loaded = new Set((await control.loadedShards(signal)).map(({ id }) => id.toString()));
+    const shards = await control.loadedShards(signal);
+    const loaded = new Set(shards.map(({ id }) => id.toString()));
+    this.loaded = shards.map(({ id, bytes = 0 }) => ({ id: id.toString(), bytes }));
     const lineage = lineageOf(await control.readMemory(signal));
     if (!this.state.isAdopted) await this.adopt({ lineage, loaded }, signal);
     const isExpired = (group: PlacedGroup) => this.isExpired(group);

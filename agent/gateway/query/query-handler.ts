@@ -59,7 +59,7 @@ export class QueryHandler implements GatewayHandler {
       return;
     }
     const fault = await this.answer(query, who, new Exchange(request, response, context, query));
-    if (fault !== undefined) refuse(fault);
+    if (fault !== undefined) sendError(request, response, fault);
   }
 
   /** What keeps the request from being answered; undefined: it was, or there is nobody left to be answered. */
@@ -86,7 +86,10 @@ export class QueryHandler implements GatewayHandler {
       who.kind === 'bootstrap'
         ? whyForbiddenAtFirst(statements)
         : whyForbidden(statements, request.database, caller);
-    if (forbidden !== undefined) return { status: 403, error: forbidden, code: 'forbidden' };
+    if (forbidden !== undefined) {
+      this.metrics.note('none', 'refused');
+      return { status: 403, error: forbidden, code: 'forbidden' };
+    }
     if (request.isAsync) {
       exchange.accept();
       const unseen = { ...work, signal: exchange.context.stopped };
@@ -133,7 +136,10 @@ export class QueryHandler implements GatewayHandler {
     exchange: Exchange,
   ): Promise<GatewayError | undefined> {
     const { answer, request } = exchange;
-    if (outcome.kind === 'refused') return outcome;
+    if (outcome.kind === 'refused') {
+      this.metrics.note(kind, 'refused');
+      return outcome;
+    }
     exchange.tell(outcome);
     if (outcome.kind === 'result') {
       answer.setHead({ status: 200, contentType: CONTENT_TYPES[request.form.format] });
@@ -167,7 +173,10 @@ export class QueryHandler implements GatewayHandler {
       }
       const outcome = await this.executor.run(statement, work);
       // Nothing was run yet, so the whole request can be refused.
-      if (outcome.kind === 'refused' && id === 0) return outcome;
+      if (outcome.kind === 'refused' && id === 0) {
+        this.metrics.note(statement.kind, 'refused');
+        return outcome;
+      }
       const isLast = id === statements.length - 1;
       isStopped = await this.merge(id, statement, outcome, { merger, exchange, work, isLast });
       this.metrics.note(statement.kind, isStopped ? 'error' : 'ok');

@@ -18,6 +18,36 @@ export function noteFigure(figure: Figure): void {
   console.log(
     `      ${fault}: ${acknowledged} statements, ${versions} versions, all equal after ${convergedMs} ms`,
   );
+  note(figure);
+}
+
+/** Of a fault under clients that write and read points. */
+export interface PointFigure {
+  readonly fault: string;
+  /** Acknowledged. */
+  readonly batches: number;
+  readonly points: number;
+  /** Whole answers. */
+  readonly reads: number;
+  /** Whole answers that lacked an acknowledged point. */
+  readonly missed: number;
+  /** The longest time without a whole answer, at the gateway that was best off, in ms. */
+  readonly unservedMs: number;
+  /** From the end of the load until no hint was left and every node answered reads itself, in ms. */
+  readonly atRestMs: number;
+  readonly complaints: number;
+}
+
+export function notePointFigure(figure: PointFigure): void {
+  const { fault, batches, points, reads, missed, unservedMs, atRestMs } = figure;
+  console.log(
+    `      ${fault}: ${batches} batches of ${points} points, ${reads} reads, ${missed} missed, ` +
+      `at most ${unservedMs} ms without one, at rest after ${atRestMs} ms`,
+  );
+  note(figure);
+}
+
+function note(figure: Figure | PointFigure): void {
   const file = process.env['FAULT_FIGURES'];
   if (file !== undefined && file !== '') appendFileSync(file, `${JSON.stringify(figure)}\n`);
 }

@@ -54,6 +54,7 @@ class MemoryInfluxd extends FakeInflux implements RealInfluxControl {
 const NO_DATA_PLANE = {
   hints: () => [],
   noteInfluxd: () => undefined,
+  control: () => Promise.reject(new Error('this agent has no hints')),
 };
 
 interface OneAgent {

@@ -53,7 +53,7 @@ describe('clusterflux', () => {
     [['agent', 'nope'], /too many arguments/],
     [['nodes', 'get'], /missing required argument 'node'/],
     [['nodes', 'list', '--nope'], /unknown option '--nope'/],
-    [['nodes', 'list', '-o', 'xml'], /--output takes table or json, got "xml"/],
+    [['nodes', 'list', '-o', 'xml'], /--output takes table, wide or json, got "xml"/],
     [['nodes', 'list', '--timeout', '5'], /--timeout takes a duration such as 10s, got "5"/],
     [['nodes', 'list', '--manager', '127.0.0.1:8000'], /--manager takes a URL/],
     [['nodes', 'list', '--cluster', '..'], /the cluster name is "\.\."/],

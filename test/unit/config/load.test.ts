@@ -177,12 +177,6 @@ describe('loadConfig', () => {
     ]);
   });
 
-  it('warns of a key that is set and does nothing yet', () => {
-    expect(load({ toml: '[placement]\ninitial-nodes = 3' }).warnings[0]).to.match(
-      /^placement\.initial-nodes .* no effect in this release/,
-    );
-  });
-
   const refused: [string, Given, RegExp][] = [
     [
       'an unknown key',

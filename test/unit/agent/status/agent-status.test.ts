@@ -34,7 +34,7 @@ describe('the status of an agent', () => {
 
   const isReady = () => status.readiness().ready;
 
-  it('is ready when registered, in step, and influxd answers', () => {
+  it('is ready when registered, in step, taking points, and influxd answers', () => {
     expect(isReady()).to.equal(false);
     status.noteInfluxd('1.6.7');
     expect(status.readiness().detail).to.include('first look');
@@ -44,6 +44,8 @@ describe('the status of an agent', () => {
     status.noteReport(report({ inStep: false, outcome: 'waiting', sentence: 'no manager' }));
     expect(status.readiness().detail).to.include('no manager');
     status.noteReport(report());
+    expect(status.readiness().detail).to.include('does not take points yet');
+    status.noteServing();
     expect(isReady()).to.equal(true);
   });
 
@@ -78,11 +80,12 @@ describe('the status of an agent', () => {
     status.noteInfluxd('1.6.7');
     status.noteStanding(MEMBER);
     status.noteReport(report());
+    status.noteServing();
     status.noteReport(report({ inStep: false, outcome: 'waiting' }));
     expect(isReady()).to.equal(true);
   });
 
-  it('has started when the first tick as a member ended and the placement counts it', async () => {
+  it('has started when the first tick as a member ended and the node takes points', async () => {
     const { signal } = new AbortController();
     let hasStarted = false;
     const started = status.whenStarted(signal).then(() => (hasStarted = true));
@@ -93,7 +96,7 @@ describe('the status of an agent', () => {
     status.noteReport(report());
     await clock.advance(0);
     expect(hasStarted).to.equal(false);
-    status.noteCounted();
+    status.noteServing();
     await started;
     await clock.advance(0);
     expect(clock.sleepers).to.equal(0);
@@ -151,6 +154,7 @@ describe('the status of an agent', () => {
       pending: [{ object: 'database d', reason: 'r', remedy: 'm' }],
       held: [{ id: 'i', object: 'database d', kind: 'join', why: 'w', command: 'c' }],
       hints: [],
+      shards: [],
       influxd: { answers: false, version: null },
     });
   });

@@ -7,6 +7,7 @@ import {
   type GatewayAuthDeps,
 } from '../../../../../agent/gateway/auth/gateway-auth.js';
 import type { Metadata } from '../../../../../agent/gateway/metadata/port.js';
+import { isAppError } from '../../../../../shared/errors/app-error.js';
 import { fakeClock } from '../../../../../shared/lifecycle/clock.js';
 import { basic, metadataWith, requestOf, user } from '../../../../support/gateway/auth-deps.js';
 import { signed } from '../../../../support/gateway/tokens.js';
@@ -137,10 +138,23 @@ describe("the gateway's authentication", () => {
     world.current = metadataWith();
     world.hasAdmin = true;
     expect(await said()).to.equal('unable to parse authentication credentials');
-    [world.hasAdmin, world.isKnown] = [false, false];
     expect(await said(basic('admin', 'secret'))).to.equal('authorization failed');
+    [world.hasAdmin, world.isKnown] = [false, false];
+    expect(await said()).to.equal('unable to parse authentication credentials');
     world.isKnown = true;
     expect(await said()).to.equal('bootstrap');
+  });
+
+  it('does not call credentials wrong while it has not heard of the users', async () => {
+    const { world, ask, said } = authOf();
+    const thrown = () => ask(basic('admin', 'secret')).catch((error: unknown) => error);
+    const isUnknown = async () => isAppError(await thrown(), 'metadata-unknown');
+    world.isKnown = false;
+    expect(await isUnknown()).to.equal(true);
+    [world.isKnown, world.current] = [true, { ...metadataWith(), version: 0 }];
+    expect(await isUnknown()).to.equal(true);
+    world.current = metadataWith(ADMIN);
+    expect(await said(basic('admin', 'secret'))).to.equal('accepted');
   });
 
   it('keeps nobody waiting for somebody who tries passwords', async function () {

@@ -75,6 +75,19 @@ describe('QueryHandler', () => {
     ]);
   });
 
+  it('counts statements by class and outcome', async () => {
+    const { deps } = await start({ 1: () => OK });
+    await ask('SELECT v FROM cpu; SHOW SHARDS');
+    await ask('DROP SHARD 1');
+    const metrics = await deps.registry.metrics();
+    expect(metrics).to.include(
+      'clusterflux_gateway_statements_total{class="select",outcome="ok"} 1',
+    );
+    expect(metrics).to.include('{class="show-metadata",outcome="ok"} 1');
+    expect(metrics).to.include('{class="drop-shard",outcome="refused"} 1');
+    expect(metrics).to.include('clusterflux_gateway_query_first_byte_seconds_count 1');
+  });
+
   it('goes on to the next owner as long as no byte of an answer has come', async () => {
     const FAULTS: Script[] = [
       () => ({ kind: 'failed', why: 'refused' }),
