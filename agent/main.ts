@@ -118,6 +118,7 @@ export async function runAgent(options: AgentOptions): Promise<number> {
       phase: 'workers',
       start: async (aborted) => {
         await agent.status.whenAnswered(aborted);
+        await firstAnswer(agent, aborted);
         await agent.loop.run(aborted);
       },
     },
@@ -130,6 +131,20 @@ export async function runAgent(options: AgentOptions): Promise<number> {
   ];
   return runGroup(runnables, { logger, signal });
 }
+
+/** Where managers answer, what the cluster has is known before the first tick, which would say else that nobody does. */
+async function firstAnswer({ status, remoteView }: Agent, signal: AbortSignal): Promise<void> {
+  if (status.currentStanding.kind !== 'member') return;
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(FIRST_ANSWER_MS)]);
+  try {
+    await remoteView.refresh(limit);
+  } catch (error) {
+    if (signal.aborted) throw error;
+    // The loop asks again, and says what is wrong.
+  }
+}
+
+const FIRST_ANSWER_MS = 500;
 
 /** Asked often, because a client may wait for the ready file, and only until it is so once. */
 const SERVING_EVERY_MS = 20;

@@ -1,8 +1,8 @@
 // A statement as influxd prints it in a refusal: words in capitals, names without the quotes that they don't need, durations and
 // numbers in its own form, and no password. Token by token: what influxd adds or leaves out by meaning stays as it was written.
 import { parseDuration } from '../../../shared/influx/influxql/duration.js';
-import { Scanner } from '../../../shared/influx/influxql/scanner.js';
 import { keywordOf, type Token, type TokenKind } from '../../../shared/influx/influxql/token.js';
+import { wordsOf } from '../../../shared/influx/influxql/words.js';
 
 /** After these a slash divides; after everything else it begins a regular expression. */
 const OPERANDS: ReadonlySet<TokenKind> = new Set<TokenKind>([
@@ -35,20 +35,6 @@ interface Style {
   readonly hasPassword: boolean;
   readonly isGrant: boolean;
   readonly isDatabase: boolean;
-}
-
-function wordsOf(statement: string): Token[] {
-  const scanner = new Scanner(statement);
-  const words: Token[] = [];
-  for (let at = 0; ;) {
-    const last = words.at(-1)?.kind;
-    const isSlash = scanner.peek() === '/' && !statement.startsWith('/*', at);
-    const isRegex = isSlash && (last === undefined || !OPERANDS.has(last));
-    const token = isRegex ? scanner.scanRegex() : scanner.scan();
-    at = token.end;
-    if (token.kind === 'end') return words;
-    if (token.kind !== 'space' && token.kind !== 'comment') words.push(token);
-  }
 }
 
 function isApart(before: Token | undefined, previous: Token, token: Token): boolean {

@@ -11,7 +11,7 @@ import type { Metadata, MetadataView } from './port.js';
 
 export interface ClusterMetadataDeps {
   readonly base: () => Base;
-  readonly remoteView: Pick<RemoteView, 'state' | 'refresh' | 'tag'>;
+  readonly remoteView: Pick<RemoteView, 'state' | 'isKnown' | 'refresh' | 'tag'>;
   readonly reconciler: Pick<Reconciler, 'tick'>;
   /** The newest version that this node was in step with. */
   readonly appliedVersion: () => number;
@@ -38,7 +38,7 @@ export class ClusterMetadata implements MetadataView {
 
   /** False before this node has ever heard of its cluster: what exists can't be said then. */
   get isKnown(): boolean {
-    return this.deps.remoteView.state !== undefined || this.deps.base().tag !== undefined;
+    return this.deps.remoteView.isKnown || this.deps.base().tag !== undefined;
   }
 
   async reach(version: number, signal: AbortSignal): Promise<boolean> {

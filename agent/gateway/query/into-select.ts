@@ -1,7 +1,7 @@
 // What a SELECT has to be, and how its columns are to be read, for SELECT ... INTO to write the same points as influxd, which
 // treats three things differently where there is a target. Works on text that was parsed already.
 import type { Token } from '../../../shared/influx/influxql/token.js';
-import { tokensOf } from './tokens.js';
+import { wordsOf } from '../../../shared/influx/influxql/words.js';
 
 /** Clauses that may follow GROUP BY and fill(). */
 const AFTER_FILL = new Set(['ORDER', 'LIMIT', 'OFFSET', 'SLIMIT', 'SOFFSET']);
@@ -33,7 +33,7 @@ export function withoutEmptyWindows(select: string): string {
 
 /** The names between the field and the number in top(field, name, ..., n) and bottom(...): influxd writes tags of them as tags. */
 export function selectorArguments(select: string): string[] {
-  const tokens = tokensOf(select);
+  const tokens = wordsOf(select);
   const names: string[] = [];
   for (const [index, token] of tokens.entries()) {
     const isSelector = isNamed(token, 'top') || isNamed(token, 'bottom');
@@ -51,7 +51,7 @@ export function selectorArguments(select: string): string[] {
 function outerTokens(text: string): Token[] {
   let depth = 0;
   const outer: Token[] = [];
-  for (const token of tokensOf(text)) {
+  for (const token of wordsOf(text)) {
     if (token.kind === ')') depth -= 1;
     if (depth === 0) outer.push(token);
     if (token.kind === '(') depth += 1;

@@ -2,6 +2,7 @@
 // a server's shards. Everything else about metadata the local influxd knows as well, and says itself.
 import { formatTime } from '../../../shared/influx/time.js';
 import type { PlacedGroup, Placement } from '../../../shared/placement/model.js';
+import { mayList } from '../auth/authorize.js';
 import type { GatewayCaller } from '../auth/port.js';
 import type { Metadata } from '../metadata/port.js';
 import type { Cell, Row, StatementResult } from './results.js';
@@ -16,9 +17,7 @@ export function showDatabases(
   caller: GatewayCaller,
 ): StatementResult {
   const names = [...ownOnes, ...metadata.databases.keys()];
-  const visible = names.filter(
-    (name) => caller.isAdmin || caller.mayRead(name) || caller.mayWrite(name),
-  );
+  const visible = names.filter((name) => mayList(caller, name));
   const row: Row = { name: 'databases', columns: ['name'] };
   return {
     series: [visible.length === 0 ? row : { ...row, values: visible.map((name) => [name]) }],

@@ -4,12 +4,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isAbort, messageOf } from '../../../shared/errors/app-error.js';
 import { parseQuery } from '../../../shared/influx/influxql/parse.js';
 import type { Statement } from '../../../shared/influx/influxql/statement.js';
-import type { Authentication } from '../auth/port.js';
+import { authorize, type Admitted } from '../auth/authorize.js';
 import { sendError, type GatewayError } from '../errors.js';
 import type { GatewayHandler, RequestContext } from '../port.js';
 import type { AnswerHead } from './answer.js';
 import { runUnseen } from './run-unseen.js';
-import { whyForbidden, whyForbiddenAtFirst } from './authorize.js';
 import { Exchange } from './exchange.js';
 import { Merger } from './merge.js';
 import { createQueryMetrics, type QueryMetrics } from './metrics.js';
@@ -22,8 +21,6 @@ import { readSmall } from './small-read.js';
 import { refuseUnparsable } from './unparsable.js';
 
 const NS_PER_MS = 1_000_000n;
-
-type Accepted = Extract<Authentication, { kind: 'accepted' | 'bootstrap' }>;
 
 export class QueryHandler implements GatewayHandler {
   private readonly executor: StatementExecutor;
@@ -65,13 +62,13 @@ export class QueryHandler implements GatewayHandler {
   /** What keeps the request from being answered; undefined: it was, or there is nobody left to be answered. */
   private async answer(
     request: QueryRequest,
-    who: Accepted,
+    who: Admitted,
     exchange: Exchange,
   ): Promise<GatewayError | undefined> {
     const { signal } = exchange;
     const { executor, metrics } = this;
-    const { caller } = who;
-    const work: Work = { request, caller, metadata: this.deps.metadata.current, signal };
+    const metadata = this.deps.metadata.current;
+    const work: Work = { request, caller: who.caller, metadata, signal };
     const params = request.params === undefined ? {} : boundParams(request.params);
     const parsed =
       params === undefined
@@ -82,10 +79,8 @@ export class QueryHandler implements GatewayHandler {
       return this.single('none', outcome, exchange);
     }
     const { statements } = parsed;
-    const forbidden =
-      who.kind === 'bootstrap'
-        ? whyForbiddenAtFirst(statements)
-        : whyForbidden(statements, request.database, caller);
+    const { database } = request;
+    const forbidden = authorize(statements, who, { database, hasUsers: metadata.users.size > 0 });
     if (forbidden !== undefined) {
       this.metrics.note('none', 'refused');
       return { status: 403, error: forbidden, code: 'forbidden' };

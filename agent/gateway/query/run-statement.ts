@@ -4,6 +4,7 @@ import { isAbort, isAppError } from '../../../shared/errors/app-error.js';
 import type { Statement } from '../../../shared/influx/influxql/statement.js';
 import type { Placement } from '../../../shared/placement/model.js';
 import type { GatewayCaller } from '../auth/port.js';
+import { printedStatement } from '../auth/statement-text.js';
 import type { Metadata, StatementOutcome } from '../metadata/port.js';
 import type { ReadQuery } from '../owner/port.js';
 import { runInto } from './into.js';
@@ -14,7 +15,6 @@ import { readOnlyWarning, type StatementResult } from './results.js';
 import { boundParameter, dropShard, refusalOf } from './refusals.js';
 import { anyNode, routeOf, type ReadStatement, type Route } from './route.js';
 import { readSmall } from './small-read.js';
-import { printed } from './statement-text.js';
 
 export interface Propagated {
   readonly reached: number;
@@ -214,7 +214,7 @@ export class StatementExecutor {
 
   private warned(result: StatementResult, text: string, request: QueryRequest): StatementResult {
     if (!request.isReadOnly || result.error !== undefined) return result;
-    return { ...result, messages: [readOnlyWarning(printed(text))] };
+    return { ...result, messages: [readOnlyWarning(printedStatement(text))] };
   }
 
   private own(result: StatementResult): Outcome {

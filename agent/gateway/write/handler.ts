@@ -2,6 +2,7 @@
 // of the checks is influxd's, because clients see which comes first.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../../shared/lifecycle/clock.js';
+import { authorizeWrite } from '../auth/authorize.js';
 import type { GatewayAuth } from '../auth/port.js';
 import type { GatewayError } from '../errors.js';
 import { sendError } from '../errors.js';
@@ -111,13 +112,8 @@ export class ClusterWriteHandler implements GatewayHandler {
     if (!metadata.current.databases.has(database)) {
       return { fault: metadata.isKnown === false ? NOT_KNOWN_YET : databaseNotFound(database) };
     }
-    const { user } = who.caller;
-    if (who.kind === 'accepted' && who.caller.mayWrite(database)) return parameters;
-    const name = JSON.stringify(database);
-    const error =
-      user === undefined
-        ? `user is required to write to database ${name}`
-        : `${JSON.stringify(user)} user is not authorized to write to database ${name}`;
+    const error = authorizeWrite(who, database);
+    if (error === undefined) return parameters;
     return { fault: { status: 403, code: 'forbidden', error } };
   }
 }
