@@ -37,7 +37,12 @@ async function describeApi(): Promise<object> {
       history: 10,
       maxDrops: 5,
       maxEvents: 1_000,
-      placement: { minReplication: 3, initialNodes: 1, outAfterMs: 86_400_000 },
+      placement: {
+        minReplication: 3,
+        initialNodes: 1,
+        outAfterMs: 86_400_000,
+        cutLeadMs: 120_000,
+      },
     }),
     store,
     logger,

@@ -38,7 +38,10 @@ export function addShardCommands(program: Command, on: Binder): void {
     .option(...CLUSTER)
     .option('--database <name>', 'only of this database')
     .option('--policy <name>', 'only of this retention policy')
-    .option('--at <time>', 'when (RFC 3339), at least 2 minutes ahead; then where absent')
+    .option(
+      '--at <time>',
+      'when (RFC 3339), at least placement.cut-lead (2 minutes) ahead; then where absent',
+    )
     .option('--yes', 'does it');
   on(truncate, 'clusterflux shards truncate --database telegraf --yes', async (context, command) =>
     (await import('../commands/shards-change.js')).shardsTruncate(context, command),

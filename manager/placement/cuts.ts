@@ -3,11 +3,8 @@ import type { PlacedGroup } from '../../shared/placement/model.js';
 import { endOf, isWritable } from '../../shared/placement/rules.js';
 import { mapGroups, type PlacementState } from './state.js';
 
-/** A cut lies so far ahead at least, so that all members can hear of it before its time. */
-export const CUT_AHEAD_NS = 120_000_000_000n;
-
-/** A cut that was not confirmed in its time is announced anew, this far ahead: a member is away, and each one is a version. */
-const ANEW_AHEAD_NS = 600_000_000_000n;
+/** A cut that was not confirmed in its time is announced anew, so many leads ahead: a member is away, and each one is a version. */
+const ANEW_LEADS = 5n;
 
 /**
  * Announces an end at `atNs` for those of the groups that still take points then and have no cut. A group that has not begun
@@ -57,13 +54,16 @@ export function settleCuts(state: PlacementState, nowNs: bigint): PlacementState
   return next === state ? state : { ...next, announced };
 }
 
-/** Cuts whose time has come unconfirmed get a later time, and are confirmed from the start; those that no longer matter go. */
-export function announceAnew(state: PlacementState, nowNs: bigint): PlacementState {
+/**
+ * Cuts whose time has come unconfirmed get a later time, and are confirmed from the start; those that no longer matter go.
+ * @param leadNs `placement.cut-lead`
+ */
+export function announceAnew(state: PlacementState, nowNs: bigint, leadNs: bigint): PlacementState {
   const announced = new Map(state.announced);
   const next = mapGroups(state, (group) => {
     const { cut } = group;
     if (cut === undefined || cut.counts || cut.atNs > nowNs) return group;
-    const atNs = nowNs + ANEW_AHEAD_NS;
+    const atNs = nowNs + ANEW_LEADS * leadNs;
     if (atNs >= group.endNs) {
       announced.delete(group.id);
       return withoutCut(group);

@@ -11,7 +11,7 @@ import type { StoreContact } from '../nodes/store-contact.js';
 import type { Store } from '../store/port.js';
 import { BehindFlags } from './behind.js';
 import { Completeness } from './completeness.js';
-import { confirmCuts, CUT_AHEAD_NS, cutGroups } from './cuts.js';
+import { confirmCuts, cutGroups } from './cuts.js';
 import { Departure } from './departure.js';
 import { Editor } from './editor.js';
 import { GroupMaker } from './group-maker.js';
@@ -31,6 +31,8 @@ export interface PlacementsOptions {
   readonly minReplication: number;
   readonly initialNodes: number;
   readonly outAfterMs: number;
+  /** `placement.cut-lead` */
+  readonly cutLeadMs: number;
 }
 
 export interface Truncation {
@@ -67,7 +69,7 @@ export class Placements {
 
   /** Announces an end to groups that take points then. Throws AppError `body-invalid` (400) for too early a time. */
   truncate(view: ClusterView, cut: Truncation, signal: AbortSignal): Promise<LoadedPlacement> {
-    const earliest = BigInt(this.options.clock.nowMs()) * 1_000_000n + CUT_AHEAD_NS;
+    const earliest = BigInt(this.options.clock.nowMs() + this.options.cutLeadMs) * 1_000_000n;
     const atNs = cut.atNs ?? earliest;
     if (atNs < earliest) {
       throw new AppError(

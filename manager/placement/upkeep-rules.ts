@@ -4,7 +4,7 @@ import { keyOf } from '../../shared/meta/model.js';
 import { isOfPolicy, replicasFor, type PolicyFacts } from '../../shared/placement/groups.js';
 import type { PlacedGroup } from '../../shared/placement/model.js';
 import { endOf, isVoid, isWritable, takes } from '../../shared/placement/rules.js';
-import { CUT_AHEAD_NS, cutGroups } from './cuts.js';
+import { cutGroups } from './cuts.js';
 import { addGroup, isTaken } from './group-maker.js';
 import { mapGroups, type PlacementState } from './state.js';
 
@@ -68,17 +68,24 @@ export function withNext(
   return next;
 }
 
+export interface CutOptions {
+  readonly nowNs: bigint;
+  readonly minReplication: number;
+  /** `placement.cut-lead` */
+  readonly leadNs: bigint;
+}
+
 /** Groups that are still written and have fewer counting owners than there could be, or one that is not registered, are cut. */
 export function withCuts(
   state: PlacementState,
   policies: readonly PolicyFacts[],
   registered: ReadonlySet<number>,
-  { nowNs, minReplication }: { readonly nowNs: bigint; readonly minReplication: number },
+  { nowNs, minReplication, leadNs }: CutOptions,
 ): PlacementState {
   const { members } = state;
   if (members.length === 0) return state;
   const policyOf = finder(policies);
-  return cutGroups(state, nowNs + CUT_AHEAD_NS, (group) => {
+  return cutGroups(state, nowNs + leadNs, (group) => {
     const policy = policyOf(group);
     if (policy === undefined) return false;
     const wanted = replicasFor(members.length, policy.replication, minReplication);

@@ -31,6 +31,8 @@ export interface UpkeepDeps {
   readonly minReplication: number;
   /** `placement.initial-nodes` */
   readonly initialNodes: number;
+  /** `placement.cut-lead` */
+  readonly cutLeadMs: number;
 }
 
 export class Upkeep {
@@ -49,14 +51,15 @@ export class Upkeep {
         const nowNs = BigInt(nowMs) * 1_000_000n;
         const nodes = await members.registered(view, signal);
         const registered = new Set(nodes.map(({ id }) => id));
-        const { minReplication, initialNodes } = this.deps;
+        const { minReplication, initialNodes, cutLeadMs } = this.deps;
+        const leadNs = BigInt(cutLeadMs) * 1_000_000n;
         const moves = { capable: capableOf(nodes), gone: [], back: [] };
         let state = withMembers(before, moves, initialNodes);
         if (facts !== undefined) {
           state = withoutExpired(state, policies, nowNs);
           state = withoutVoid(state, facts.marks, nowMs);
-          state = announceAnew(state, nowNs);
-          state = withCuts(state, policies, registered, { nowNs, minReplication });
+          state = announceAnew(state, nowNs, leadNs);
+          state = withCuts(state, policies, registered, { nowNs, minReplication, leadNs });
           state = withNext(state, policies, nowNs, minReplication);
         }
         state = withoutGone(state, registered, nowNs);

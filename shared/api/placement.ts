@@ -78,7 +78,7 @@ export type CompletenessBody = z.infer<typeof completenessSchema>;
 export const truncateSchema = z.object({
   database: z.string().optional().describe('absent: all'),
   policy: z.string().optional().describe('absent: all'),
-  at: instant.optional().describe('at least 2 minutes ahead; absent: then'),
+  at: instant.optional().describe('at least `placement.cut-lead` (2 minutes) ahead; absent: then'),
 });
 export type TruncateBody = z.infer<typeof truncateSchema>;
 

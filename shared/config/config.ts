@@ -124,6 +124,7 @@ export interface PlacementConfig {
   readonly minReplication: number;
   readonly initialNodes: number;
   readonly outAfterMs: number;
+  readonly cutLeadMs: number;
 }
 
 export interface HandoffConfig {

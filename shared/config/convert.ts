@@ -26,6 +26,7 @@ export function toConfig(parsed: ParsedConfig): Config {
       minReplication: placement['min-replication'],
       initialNodes: placement['initial-nodes'],
       outAfterMs: placement['out-after'],
+      cutLeadMs: placement['cut-lead'],
     },
     handoff: {
       hintAfterMs: handoff['hint-after'],

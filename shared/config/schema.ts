@@ -263,6 +263,11 @@ const placement = z.strictObject({
   'out-after': duration('24h', 'After so long a silence a node no longer counts as a member.', {
     atLeast: '1m',
   }),
+  'cut-lead': duration(
+    '2m',
+    'So long ahead the end of a group is announced, so that all members can hear of it before.',
+    { atLeast: '1s' },
+  ),
 });
 
 const handoff = z.strictObject({

@@ -9,6 +9,7 @@ import type { ClusterNode } from '../support/cluster-node.js';
 import { useCluster } from '../support/cluster-suite.js';
 import { eventually } from '../support/eventually.js';
 import { influxShell } from '../support/gateway/influx-shell.js';
+import { ADMIN, loginsAgree } from '../support/gateway/logins.js';
 import { startInfluxd, type TestInfluxd } from '../support/influxd.js';
 import { temporaryDirectory, type TemporaryDirectory } from '../support/temp-dir.js';
 
@@ -107,7 +108,7 @@ describe('clients that people use', function () {
       node = await secured().addNode({ config: { influxdb }, withAgent: false });
       await node.influxd.query("CREATE USER root WITH PASSWORD 'p4ss:word' WITH ALL PRIVILEGES");
       await node.startAgent();
-      await untilServed([node.gatewayUrl], { u: 'root', p: 'p4ss:word' });
+      await untilServed([node.gatewayUrl], ADMIN);
     });
 
     it('get in with the right password', async () => {
@@ -139,6 +140,10 @@ describe('clients that people use', function () {
       api.writePoint(new Point('m').floatField('v', 1));
       const failed: unknown = await api.close().catch((thrown: unknown) => thrown);
       expect(failed).to.have.property('statusCode', 401);
+    });
+
+    describe('everybody else', () => {
+      loginsAgree(() => node);
     });
   });
 

@@ -67,6 +67,7 @@ export async function startTestManager(options: TestManagerOptions = {}): Promis
       minReplication: 3,
       initialNodes: 1,
       outAfterMs: 86_400_000,
+      cutLeadMs: 120_000,
       ...options.placement,
     },
   });

@@ -14,6 +14,11 @@ export function servicesOver(store: Store): Services {
     history: 10,
     maxDrops: 5,
     maxEvents: 1_000,
-    placement: { minReplication: 3, initialNodes: 1, outAfterMs: 86_400_000 },
+    placement: {
+      minReplication: 3,
+      initialNodes: 1,
+      outAfterMs: 86_400_000,
+      cutLeadMs: 120_000,
+    },
   });
 }

@@ -4,7 +4,7 @@ import { parseDuration } from '../../../shared/influx/influxql/duration.js';
 import { keywordOf, type Token, type TokenKind } from '../../../shared/influx/influxql/token.js';
 import { wordsOf } from '../../../shared/influx/influxql/words.js';
 
-/** After these a slash divides; after everything else it begins a regular expression. */
+/** After these a minus is a difference; after everything else it is a sign. */
 const OPERANDS: ReadonlySet<TokenKind> = new Set<TokenKind>([
   ...(['identifier', 'parameter', 'number', 'integer', 'duration', 'string', ')'] as const),
 ]);

@@ -28,7 +28,12 @@ export interface Parcel {
 }
 
 export interface DeliveryOptions {
-  /** An owner that has not answered by then gets a hint, while its request runs on. */
+  /**
+   * When the level is reached without an owner that is late, or is not waited for any more: before that a hint would not make
+   * the answer come sooner, and what is written meanwhile would have to queue behind it. Never rejects.
+   */
+  readonly unneeded: Promise<void>;
+  /** An owner that has not answered so long after that gets a hint, while its request runs on. */
   readonly hintAfterMs: number;
   /** `stale` and `deletes` become hints: it has been sent anew often enough. */
   readonly isLast: boolean;
@@ -98,9 +103,10 @@ export class Deliveries {
     uid: string,
     parcel: Parcel,
     request: Promise<ApplyOutcome>,
-    { hintAfterMs, isLast, signal }: DeliveryOptions,
+    { unneeded, hintAfterMs, isLast, signal }: DeliveryOptions,
   ): Promise<OwnerState> {
-    const outcome = await this.within(hintAfterMs, request);
+    const first = await Promise.race([request, unneeded]);
+    const outcome = first ?? (await this.within(hintAfterMs, request));
     if (outcome !== undefined) {
       if (!needsHint(outcome, isLast)) return stateOf(outcome);
       const hinted = await this.hint(node, parcel, signal);

@@ -4,7 +4,9 @@ import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { PlacedGroup, PlacedShard } from '../../../shared/placement/model.js';
 import type { NodeDirectory } from '../placement/port.js';
 import type { Deliveries, Delivery, DeliveryOptions, Parcel } from './delivery.js';
-import { isReached, type Level } from './level.js';
+import type { Level } from './level.js';
+import type { OwnerResult, Running } from './level-wait.js';
+import { LevelWait } from './level-wait.js';
 import type { Again, OwnerState } from './owner-state.js';
 import type { ShapeMemory } from './shapes.js';
 import { siftRefused } from './sift.js';
@@ -22,13 +24,8 @@ export interface Routed extends Parcel {
   readonly shard: PlacedShard;
 }
 
-export interface FanOutOptions extends DeliveryOptions {
+export interface FanOutOptions extends Omit<DeliveryOptions, 'unneeded'> {
   readonly level: Level;
-}
-
-export interface OwnerResult {
-  readonly node: number;
-  readonly state: OwnerState;
 }
 
 export interface FanOutResult {
@@ -42,11 +39,6 @@ export interface FanOutResult {
   readonly released: Promise<unknown>;
 }
 
-/**
- * How long an answer waits for the level when all owners that are late have hints already: influxd's own write-timeout.
- * What comes later still comes; the client learns that it was not in time.
- */
-export const LEVEL_WAIT_MS = 10_000;
 /** What the owner that is asked first may take. New shapes are rare, and to ask another one costs the order of types. */
 const FIRST_WITHIN_MS = 2_000;
 
@@ -79,11 +71,24 @@ export class FanOut {
     running: readonly Running[],
     options: FanOutOptions,
   ): Promise<FanOutResult> {
+    const { level, signal } = options;
+    const wait = new LevelWait(level, shard.owners.length, { clock: this.deps.clock, signal });
     const asked = new Set(running.map(({ node }) => node));
+    const { unneeded } = wait;
     const others = shard.owners
       .filter(({ node }) => !asked.has(node))
-      .map(({ node }) => this.start(node, { head, lines }, options));
-    const result = await this.settle([...running, ...others], options);
+      .map(({ node }) => this.start(node, { head, lines }, { ...options, unneeded }));
+    const all = [...running, ...others];
+    await wait.follow(all);
+    await wait.over;
+    const owners = wait.results;
+    const result: FanOutResult = {
+      owners,
+      isLevelReached: wait.isReached,
+      refused: undefined,
+      again: combined(owners),
+      released: Promise.all(all.map(({ delivery }) => delivery.ended)),
+    };
     if (result.owners.some(({ state }) => state.kind === 'applied')) {
       this.deps.shapes.learn(shard.id, head.deletes, lines.shapes());
     }
@@ -102,7 +107,7 @@ export class FanOut {
     const hintAfterMs = Math.max(options.hintAfterMs, FIRST_WITHIN_MS);
     for (const node of this.inOrder(shard)) {
       if (!this.deps.deliveries.isDirect(node)) continue;
-      const first = this.start(node, { head, lines }, { ...options, hintAfterMs });
+      const first = this.start(node, { head, lines }, { ...options, hintAfterMs, unneeded: NOW });
       const state = await first.delivery.secured;
       if (state.kind === 'refused' || state.kind === 'again')
         return { running, judged: { node, state } };
@@ -122,66 +127,10 @@ export class FanOut {
   private start(node: number, parcel: Parcel, options: DeliveryOptions): Running {
     return { node, delivery: this.deps.deliveries.begin(node, parcel, options) };
   }
-
-  private async settle(running: readonly Running[], options: FanOutOptions): Promise<FanOutResult> {
-    const owners = await Promise.all(
-      running.map(async ({ node, delivery }) => ({ node, state: await delivery.secured })),
-    );
-    const released = Promise.all(running.map(({ delivery }) => delivery.ended));
-    if (!levelOf(owners, options.level)) await this.waitForLevel(running, owners, options);
-    return {
-      owners,
-      isLevelReached: levelOf(owners, options.level),
-      refused: undefined,
-      again: combined(owners),
-      released,
-    };
-  }
-
-  /** Takes the later words of owners into `owners`, until the level is reached, all have ended, or the time is over. */
-  private async waitForLevel(
-    running: readonly Running[],
-    owners: OwnerResult[],
-    { level, signal }: FanOutOptions,
-  ): Promise<void> {
-    const over = new AbortController();
-    const reached = new Promise<void>((resolve) => {
-      let open = running.length;
-      running.forEach(({ node, delivery }, index) => {
-        void delivery.ended.then((state) => {
-          open -= 1;
-          if (over.signal.aborted) return;
-          owners[index] = { node, state };
-          if (open === 0 || levelOf(owners, level)) resolve();
-        });
-      });
-    });
-    const wait = this.deps.clock
-      .sleep(LEVEL_WAIT_MS, AbortSignal.any([over.signal, signal]))
-      // Ended because there is nothing to wait for any more.
-      .catch(() => undefined);
-    await Promise.race([reached, wait]);
-    over.abort();
-  }
 }
 
-interface Running {
-  readonly node: number;
-  readonly delivery: Delivery;
-}
-
-/** Applied means: has all that it will ever take of the batch. */
-export function isDone({ kind }: OwnerState): boolean {
-  return kind === 'applied' || kind === 'refused' || kind === 'gone';
-}
-
-function levelOf(owners: readonly OwnerResult[], level: Level): boolean {
-  return isReached(level, {
-    owners: owners.length,
-    applied: owners.filter(({ state }) => isDone(state)).length,
-    hinted: owners.filter(({ state }) => state.kind === 'hinted').length,
-  });
-}
+/** Whether it is needed for the level is not known before it is asked: it gets its hint in its time. */
+const NOW = Promise.resolve();
 
 /** What the owners that know better know together. */
 function combined(owners: readonly OwnerResult[]): Again | undefined {

@@ -1,7 +1,8 @@
 // Which owners lack points that others have, after a write: they must not answer reads until they are made whole. Pure.
 import type { Placement } from '../../../shared/placement/model.js';
-import type { FanOutResult, OwnerResult } from './fan-out.js';
-import { isDone } from './fan-out.js';
+import type { FanOutResult } from './fan-out.js';
+import type { OwnerResult } from './level-wait.js';
+import { isDone } from './level-wait.js';
 
 export interface Lacking {
   readonly node: number;

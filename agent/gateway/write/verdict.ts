@@ -2,8 +2,8 @@
 // Pure.
 import type { GatewayError } from '../errors.js';
 import type { FanOutResult } from './fan-out.js';
-import { isDone, type OwnerResult } from './fan-out.js';
 import { neededOwners, type Level } from './level.js';
+import { isDone, type OwnerResult } from './level-wait.js';
 
 /** How far the points have come; of the answer's headers. */
 export interface Spread {

@@ -22,7 +22,10 @@ export function wordsOf(text: string): Token[] {
   let end = 0;
   for (;;) {
     const before = tokens.at(-1)?.kind;
-    const isRegex = scanner.peek() === '/' && text.charAt(end + 1) !== '*' && (before === undefined || !VALUES.has(before));
+    const isRegex =
+      scanner.peek() === '/' &&
+      text.charAt(end + 1) !== '*' &&
+      (before === undefined || !VALUES.has(before));
     const token = isRegex ? scanner.scanRegex() : scanner.scan();
     if (token.kind === 'end' || token.kind === 'illegal' || token.kind === 'bad-regex')
       return tokens;

@@ -33,16 +33,16 @@ export interface PointFigure {
   readonly missed: number;
   /** The longest time without a whole answer, at the gateway that was best off, in ms. */
   readonly unservedMs: number;
-  /** From the end of the load until no hint was left and every node answered reads itself, in ms. */
-  readonly atRestMs: number;
+  /** From the end of the fault until every node had answered a read itself, under load, in ms. */
+  readonly healedMs: number;
   readonly complaints: number;
 }
 
 export function notePointFigure(figure: PointFigure): void {
-  const { fault, batches, points, reads, missed, unservedMs, atRestMs } = figure;
+  const { fault, batches, points, reads, missed, unservedMs, healedMs } = figure;
   console.log(
     `      ${fault}: ${batches} batches of ${points} points, ${reads} reads, ${missed} missed, ` +
-      `at most ${unservedMs} ms without one, at rest after ${atRestMs} ms`,
+      `at most ${unservedMs} ms without one, healed after ${healedMs} ms`,
   );
   note(figure);
 }

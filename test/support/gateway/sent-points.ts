@@ -108,15 +108,35 @@ export class SentPoints {
     return this.numbersIn(await (await this.query(node.influxd.url)).text());
   }
 
+  /** What is acknowledged now, to judge a read by that begins now. */
+  snapshot(): Pick<SentPoints, 'expectWhole'> {
+    const acknowledged = new Set(this.acknowledged);
+    return {
+      expectWhole: (numbers, where) => {
+        this.judge(acknowledged, numbers, where);
+      },
+    };
+  }
+
   /** Fails where a read lacks an acknowledged point, or has one that nobody sent. */
   expectWhole(numbers: readonly number[], where: string): void {
-    const lost = [...this.acknowledged].filter((number) => !numbers.includes(number));
+    this.judge(this.acknowledged, numbers, where);
+  }
+
+  private judge(
+    acknowledged: ReadonlySet<number>,
+    numbers: readonly number[],
+    where: string,
+  ): void {
+    const there = new Set(numbers);
+    const lost = [...acknowledged].filter((number) => !there.has(number));
     const strange = numbers.filter((number) => !this.possible.has(number));
     expect({ lost, strange }, where).to.deep.equal({ lost: [], strange: [] });
   }
 
   /** Waits until a gateway answers a read, and judges the answer. */
   async untilRead(node: ClusterNode, withinMs = 10_000): Promise<ReadAnswer> {
+    const known = this.snapshot();
     const answer = await eventually(
       async () => {
         const each = await this.read(node);
@@ -125,7 +145,7 @@ export class SentPoints {
       },
       { withinMs, everyMs: 50, what: `a read through ${node.name}` },
     );
-    this.expectWhole(answer.numbers, `read through ${node.name}`);
+    known.expectWhole(answer.numbers, `read through ${node.name}, of node ${answer.servedBy}`);
     return answer;
   }
 

@@ -102,6 +102,7 @@ describe('loadConfig', () => {
       minReplication: 3,
       initialNodes: 1,
       outAfterMs: 86_400_000,
+      cutLeadMs: 120_000,
     });
     expect(config.handoff).to.deep.equal({
       hintAfterMs: 100,

@@ -75,6 +75,17 @@ export class PointLoad {
     });
   }
 
+  /** Waits until each gateway has given a whole answer from its own influxd again. */
+  async untilHome(withinMs: number): Promise<void> {
+    const ids = await Promise.all(this.nodes.map(async (node) => (await node.status()).node ?? 0));
+    const counts = () => this.records.map(({ servedBy }, index) => servedBy.get(ids[index]!) ?? 0);
+    const before = counts();
+    await eventually(() => counts().every((count, index) => count > before[index]!), {
+      withinMs,
+      what: `each node to answer reads itself: ${this.records.map((each) => each.lastFailure ?? '').join('; ')}`,
+    });
+  }
+
   /** Waits until the gateway of a node (counted from 0) has given so many more whole answers. */
   async untilServed(node: number, answers: number, withinMs = 30_000): Promise<void> {
     const record = this.records[node]!;

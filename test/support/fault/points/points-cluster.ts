@@ -20,7 +20,7 @@ export interface PointsDuringOptions {
   readonly fault: string;
   /** Batches that are acknowledged before the fault begins, and again after it is over. */
   readonly batches?: number;
-  /** All must be at rest so many ms after the load has ended. */
+  /** Every node must answer reads itself so many ms after the fault is over, and all be at rest so many after the load has ended. */
   readonly withinMs?: number;
 }
 
@@ -66,11 +66,15 @@ export class PointsCluster {
     options: PointsDuringOptions,
   ): Promise<PointLoad> {
     const load = await this.prepare();
-    const { batches = BATCHES } = options;
+    const { batches = BATCHES, withinMs = AT_REST_WITHIN_MS } = options;
+    let healedMs = 0;
     load.start();
     try {
       await load.untilMore(batches);
       await fault(load);
+      const began = performance.now();
+      await load.untilHome(withinMs);
+      healedMs = Math.round(performance.now() - began);
       await load.untilMore(batches);
     } catch (error) {
       throw new Error(await this.story(options.fault, [String(error), ...load.surprises]), {
@@ -79,11 +83,9 @@ export class PointsCluster {
     } finally {
       await load.stop();
     }
-    const began = performance.now();
-    const restless = await this.untilAtRest(load, options.withinMs ?? AT_REST_WITHIN_MS);
-    const atRestMs = Math.round(performance.now() - began);
+    const restless = await this.untilAtRest(load, withinMs);
     const complaints = [...restless, ...(await this.check(load))];
-    noteFigures(options.fault, load, { atRestMs, complaints: complaints.length });
+    noteFigures(options.fault, load, { healedMs, complaints: complaints.length });
     if (complaints.length > 0) throw new Error(await this.story(options.fault, complaints));
     return load;
   }
@@ -171,11 +173,11 @@ async function execute(gatewayUrl: string, q: string): Promise<void> {
 function noteFigures(
   fault: string,
   { ledger, records }: PointLoad,
-  { atRestMs, complaints }: { readonly atRestMs: number; readonly complaints: number },
+  { healedMs, complaints }: { readonly healedMs: number; readonly complaints: number },
 ): void {
   const figures = records.map((record) => record.figures);
   notePointFigure({
-    ...{ fault, atRestMs, complaints },
+    ...{ fault, healedMs, complaints },
     batches: ledger.acknowledgedBatches,
     points: ledger.acknowledgedPoints,
     reads: figures.reduce((sum, { served }) => sum + served, 0),

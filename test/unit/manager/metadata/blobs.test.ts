@@ -85,7 +85,12 @@ describe('blobs', () => {
       history: 10,
       maxDrops: 5,
       maxEvents: 1_000,
-      placement: { minReplication: 3, initialNodes: 1, outAfterMs: 86_400_000 },
+      placement: {
+        minReplication: 3,
+        initialNodes: 1,
+        outAfterMs: 86_400_000,
+        cutLeadMs: 120_000,
+      },
     });
     const bytes = snapshotOf(user('u', randomBytes(2 * CHUNK_BYTES).toString('base64')));
     const outcome = await services.publisher.write(

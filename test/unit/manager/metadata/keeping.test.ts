@@ -58,7 +58,12 @@ describe('sweep', () => {
       history: 2,
       maxDrops: 5,
       maxEvents: 1_000,
-      placement: { minReplication: 3, initialNodes: 1, outAfterMs: 86_400_000 },
+      placement: {
+        minReplication: 3,
+        initialNodes: 1,
+        outAfterMs: 86_400_000,
+        cutLeadMs: 120_000,
+      },
     });
   });
   afterEach(async () => {

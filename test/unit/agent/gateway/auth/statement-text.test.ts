@@ -31,6 +31,10 @@ const ROWS: readonly (readonly [statement: string, printed: string])[] = [
   ['set password for "a b" = \'secret\'', 'SET PASSWORD FOR "a b" = [REDACTED]'],
   ["DROP SERIES FROM cpu WHERE a='it\\'s'", "DROP SERIES FROM cpu WHERE a = 'it\\'s'"],
   ['DROP MEASUREMENT "select"', 'DROP MEASUREMENT "select"'],
+  [
+    'select   mean("v"),x into "y" from "d"."autogen".cpu where time>now()-1h and a=~/b c/',
+    'SELECT mean(v), x INTO y FROM d.autogen.cpu WHERE time > now() - 1h AND a =~ /b c/',
+  ],
 ];
 
 describe('a statement in a refusal', () => {

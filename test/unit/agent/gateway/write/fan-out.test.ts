@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { ApplyOutcome } from '../../../../../agent/gateway/owner/port.js';
-import { LEVEL_WAIT_MS } from '../../../../../agent/gateway/write/fan-out.js';
+import { LEVEL_WAIT_MS } from '../../../../../agent/gateway/write/level-wait.js';
 import type { Level } from '../../../../../agent/gateway/write/level.js';
 import { late, shapesRefused, TestOwners, uidOf } from '../../../../support/gateway/owners.js';
 
@@ -95,6 +95,42 @@ describe('the fan-out of one batch', () => {
       await owners.deliver(['1 f=2']);
       expect(owners.sent.filter(({ node }) => node === 2)).to.have.length(1);
       expect(owners.hints.map(({ text }) => text)).to.deep.equal(['1 f=2']);
+    });
+
+    it('gets no hint while the level needs it, and what is written meanwhile does not queue', async () => {
+      const slow = late();
+      const owners = new TestOwners([slow.answer]);
+      const first = owners.deliver(['1 f=1']);
+      await owners.clock.advance(1_000);
+      const second = owners.deliver(['1 f=2']);
+      slow.give(APPLIED);
+      expect(await first).to.include({ isLevelReached: true });
+      expect(await second).to.include({ isLevelReached: true });
+      expect(owners.hints).to.be.empty;
+      expect(owners.sent.map(({ text }) => text)).to.deep.equal(['1 f=1', '1 f=2']);
+    });
+
+    it('has its time for the hint from when the level is reached without it', async () => {
+      const [needed, slow] = [late(), late()];
+      const owners = new TestOwners([needed.answer, slow.answer]);
+      const result = owners.deliver(['1 f=1']);
+      await owners.clock.advance(1_000);
+      needed.give(APPLIED);
+      await owners.clock.advance(99);
+      expect(owners.hints).to.be.empty;
+      await owners.clock.advance(1);
+      expect((await result).owners.map(({ state }) => state.kind)).to.deep.equal([
+        'applied',
+        'hinted',
+      ]);
+    });
+
+    it('gets its hint in its time where a hint is enough', async () => {
+      const owners = new TestOwners([late().answer]);
+      const result = owners.deliver(['1 f=1'], { level: 'any' });
+      await owners.clock.advance(100);
+      expect(await result).to.include({ isLevelReached: true });
+      expect(owners.hints).to.have.length(1);
     });
 
     it('is waited for where the level needs it', async () => {
