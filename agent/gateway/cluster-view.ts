@@ -5,6 +5,7 @@ import type { Config } from '../../shared/config/config.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { Logger } from '../../shared/log/logger.js';
 import type { Placement } from '../../shared/placement/model.js';
+import { RunWatch } from '../influxd/run-watch.js';
 import type { PlacementApi } from '../manager-api/placement-api.js';
 import { createHttpPlacementApi } from '../manager-api/placement-api.js';
 import type { DataPlaneNews } from '../membership/membership.js';
@@ -78,7 +79,9 @@ export class ClusterView {
       placement: this.placement,
       api: this.api,
       metadata,
-      nodeId,
+      isMetadataKnown: () => this.metadata.isKnown,
+      nodeId: () => this.nodes.self.id,
+      watch: new RunWatch(ports.access.url),
       hasJoined: () => ports.base.state.joining === undefined,
       isShared: sharedDatabases(config.sync),
       clock,

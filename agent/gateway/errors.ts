@@ -87,8 +87,11 @@ function csvField(text: string): string {
   return /^[ \t]|[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
-/** The first bytes, in one line, as Node takes a header: one character per byte. */
-function headerText(error: string): string {
+/**
+ * The first bytes, in one line, as Node takes a header: one character per byte. influxd sends control characters as they are,
+ * which many clients take for a broken answer: here they are blanks. At the ends there are none, as in all that Go sends.
+ */
+export function headerText(error: string): string {
   const bytes = Buffer.from(error).subarray(0, MAX_HEADER_BYTES).toString('latin1');
-  return bytes.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ' ');
+  return bytes.replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ' ').replace(/^[ \t]+|[ \t]+$/g, '');
 }

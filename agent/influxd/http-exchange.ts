@@ -92,7 +92,11 @@ export class HttpConnections {
 
   private begin({ method, path, headers, signal }: HttpExchange): ClientRequest {
     if (this.isClosed) throw new Error('the connection was closed');
-    const options = { ...this.where, agent: this.agent, method, path, headers, signal };
+    const options = {
+      ...{ ...this.where, agent: this.agent, method, path, headers, signal },
+      // influxd repeats parts of a statement in a header, control characters and all.
+      insecureHTTPParser: true,
+    };
     const request = this.isTls ? httpsRequest(options) : httpRequest(options);
     this.underWay.add(request);
     return request;

@@ -68,6 +68,23 @@ describe('an owner and its influxd', function () {
     expect(all).to.deep.include({ kind: 'refused', dropped: 2 });
   });
 
+  it('has lines refused whose names have bytes that no header may have', async () => {
+    // influxd copies them into one as they are.
+    for (const odd of [[0x00], [0x01, 0x1b, 0x7f], [0xff, 0xc3], [0x0d]]) {
+      const name = Buffer.from([0x6d, ...odd, 0x6e]);
+      const line = (rest: string) => Buffer.concat([name, Buffer.from(rest)]);
+      await apply('', { body: line(' v=1 1') });
+      const body = line(' v="text" 2\nm v=3 3');
+      const outcome = await apply(['', ''], { body });
+      expect(outcome, String(odd)).to.deep.include({ kind: 'refused', dropped: 1 });
+    }
+    const wrong = await owned.owner.read(readOf('SHOW "ü\u0001\u007f"'), NEVER);
+    if (wrong.kind !== 'opened') throw new Error(JSON.stringify(wrong));
+    expect(wrong.status).to.equal(400);
+    expect(wrong.error).to.match(/^error parsing query: found ü\u0001\u007f, expected /);
+    wrong.body.destroy();
+  });
+
   it('has points refused that are beyond the policy, and those beyond the number of series', async () => {
     await influxd.query('ALTER RETENTION POLICY autogen ON telegraf DURATION 1h SHARD DURATION 1h');
     const now = Math.floor(Date.now() / 1_000);

@@ -258,6 +258,8 @@ describe('the gateway answers queries as influxd does', () => {
         "SELECT 'a",
         'CREATE USER jdoe',
         'SHOW',
+        'SELEC "ü"',
+        `SHOW "${'x'.repeat(1_200)}"`,
       ];
       for (const form of FORMS) {
         for (const q of TEXTS) await both({ ...form, parameters: { ...form.parameters, q } });

@@ -69,6 +69,21 @@ class ClusterAuth implements ClosableGatewayAuth {
     signal: AbortSignal,
   ): Promise<Authentication> {
     if (!this.isOn) return { kind: 'accepted', caller: ANYBODY };
+    const result = await this.check(request, query, signal);
+    // Called unauthorized, a client throws its points away; perhaps nobody has to log in here.
+    if (!this.isSettled && result.kind !== 'accepted') throw modeUnknown();
+    return result;
+  }
+
+  async close(): Promise<void> {
+    await this.bcrypt.close();
+  }
+
+  private async check(
+    request: IncomingMessage,
+    query: URLSearchParams,
+    signal: AbortSignal,
+  ): Promise<Authentication> {
     // As influxd, which then looks at no credentials at all.
     if (this.isBootstrap) return { kind: 'bootstrap', caller: NOBODY };
     const credentials = credentialsOf(query, request.headers.authorization);
@@ -81,10 +96,6 @@ class ClusterAuth implements ClosableGatewayAuth {
       case 'password':
         return this.byPassword(credentials, clientOf(request.socket.remoteAddress), signal);
     }
-  }
-
-  async close(): Promise<void> {
-    await this.bcrypt.close();
   }
 
   private async byPassword(
@@ -116,6 +127,12 @@ class ClusterAuth implements ClosableGatewayAuth {
     const user = this.users.get(verdict.user);
     if (user === undefined) return refused('user not found');
     return { kind: 'accepted', caller: callerOf(user) };
+  }
+
+  /** Whether clients have to log in is known. */
+  private get isSettled(): boolean {
+    const { mode, influxd } = this.deps;
+    return mode !== 'auto' || influxd.asks !== undefined;
   }
 
   /** Not yet in the moment between an agent's first answer of a manager and its push of the users that its influxd has. */
@@ -151,6 +168,14 @@ function usersUnknown(): AppError {
   return new AppError(
     'metadata-unknown',
     'checking credentials: this agent has not heard of the users of its cluster yet; send the request again in a moment',
+    { status: 503, retryable: true, retryAfterSeconds: 1 },
+  );
+}
+
+function modeUnknown(): AppError {
+  return new AppError(
+    'influxd-unreachable',
+    'checking credentials: the local influxd has not said yet whether clients have to log in (gateway.auth is "auto"); send the request again in a moment',
     { status: 503, retryable: true, retryAfterSeconds: 1 },
   );
 }

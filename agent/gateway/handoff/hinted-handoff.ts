@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { HandoffConfig } from '../../../shared/config/config.js';
 import { messageOf } from '../../../shared/errors/app-error.js';
 import type { Clock } from '../../../shared/lifecycle/clock.js';
+import { reached } from '../../../shared/failpoint/failpoint.js';
 import type { Logger } from '../../../shared/log/logger.js';
 import type { ApplyOutcome, Batch, BatchSender } from '../owner/port.js';
 import type { HintFiles } from './hint-files.js';
@@ -70,6 +71,7 @@ export class HintedHandoff implements Handoff {
   private readonly arriving = new Map<string, number>();
   private readonly hints: string;
   private ownersFile: OwnersFile | undefined;
+  private opening: Promise<void> | undefined;
   private free = { bytes: Infinity, atMs: -Infinity };
   private readonly stopping = new AbortController();
   private readonly telling: Promise<void>[] = [];
@@ -78,17 +80,12 @@ export class HintedHandoff implements Handoff {
     this.hints = join(deps.stateDir, DIRECTORY);
   }
 
-  /** Opens what is there and begins to send it. Throws AppError `state-not-current`, or the file system's error. */
-  async start(): Promise<void> {
-    const { files, stateDir, clock } = this.deps;
-    await files.makeDirectory(this.hints, stateDir);
-    this.ownersFile = await OwnersFile.open(files, stateDir);
-    await this.lookAtDisk();
-    const uids = ((await files.list(this.hints)) ?? []).filter((name) => UID.test(name));
-    for (const [uid, groups] of this.ownersFile.all) {
-      if (!uids.includes(uid)) this.telling.push(this.tellGone(uid, [...groups], clock));
-    }
-    for (const uid of uids) await this.owner(uid);
+  /**
+   * Opens what is there and begins to send it; once, however often it is called. Throws AppError `state-not-current`, or the
+   * file system's error. Until it has resolved nobody may be told what is held: it would be nothing.
+   */
+  start(): Promise<void> {
+    return (this.opening ??= this.open());
   }
 
   async stop(): Promise<void> {
@@ -156,6 +153,19 @@ export class HintedHandoff implements Handoff {
     await owner.close();
     await this.deps.files.remove(directoryOf(this.hints, ownerUid));
     this.deps.onDrained(ownerUid);
+  }
+
+  private async open(): Promise<void> {
+    await reached('handoff.open.begun');
+    const { files, stateDir, clock } = this.deps;
+    await files.makeDirectory(this.hints, stateDir);
+    this.ownersFile = await OwnersFile.open(files, stateDir);
+    await this.lookAtDisk();
+    const uids = ((await files.list(this.hints)) ?? []).filter((name) => UID.test(name));
+    for (const [uid, groups] of this.ownersFile.all) {
+      if (!uids.includes(uid)) this.telling.push(this.tellGone(uid, [...groups], clock));
+    }
+    for (const uid of uids) await this.owner(uid);
   }
 
   private async keepIn(

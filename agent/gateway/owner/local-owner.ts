@@ -1,5 +1,6 @@
 // This node as an owner: what it does with a batch and with a read, whether they come from its own gateway or from a peer.
 // Nothing is written that this node can't place, nothing is read that may lack points, and nothing is sent on.
+import type { IncomingHttpHeaders } from 'node:http';
 import { isAppError, messageOf } from '../../../shared/errors/app-error.js';
 import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { Logger } from '../../../shared/log/logger.js';
@@ -60,6 +61,8 @@ export interface LocalOwnerDeps {
   /** Whether writes other than hints are taken: see backlog/catch-up-gate.ts. */
   readonly gate: { readonly isOpen: boolean; noteInfluxdAway(): void };
   readonly judge: ReadPermission;
+  /** Points of this group have reached influxd's disk: resolves once that is on record. */
+  readonly noteWritten: (group: number) => Promise<void>;
   /** Of batches that are being worked on, together; 256 MiB where absent. */
   readonly maxBytesInFlight?: number;
   readonly clock: Pick<Clock, 'sleep' | 'monotonicMs'>;
@@ -159,7 +162,9 @@ export class LocalOwner {
   private async ask(batch: Batch, signal: AbortSignal): Promise<Verdict> {
     try {
       const { status, text } = await this.deps.influxd.write(batch, signal);
-      return judge(status, text, batch.points);
+      const verdict = judge(status, text, batch.points);
+      if (hasWritten(verdict, batch)) await this.deps.noteWritten(batch.group);
+      return verdict;
     } catch (error) {
       // Writes of other gateways became hints meanwhile, so those come first when it is back.
       if (isAppError(error, 'influxd-unreachable')) this.deps.gate.noteInfluxdAway();
@@ -228,9 +233,7 @@ export class LocalOwner {
     if (status !== 401 && status !== 403 && status < 500) {
       this.isDenied = false;
       const contentType = headers['content-type'] ?? 'application/json';
-      const error = headers['x-influxdb-error'];
-      const said = Array.isArray(error) ? error.join() : error;
-      return { kind: 'opened', status, contentType, error: said, body };
+      return { kind: 'opened', status, contentType, error: errorIn(headers), body };
     }
     body.destroy();
     if (status >= 500) return failed(`its influxd answered ${status}`);
@@ -284,6 +287,16 @@ export class LocalOwner {
 const MOVED_RETRY_MS = 200;
 /** Only a repair or a person ends it. */
 const INCOMPLETE_RETRY_MS = 10_000;
+
+/** Node gives a header's bytes one character each; influxd means UTF-8. */
+function errorIn({ 'x-influxdb-error': error }: IncomingHttpHeaders): string | undefined {
+  const said = Array.isArray(error) ? error.join() : error;
+  return said === undefined ? undefined : Buffer.from(said, 'latin1').toString();
+}
+
+function hasWritten(verdict: Verdict, { points }: Batch): boolean {
+  return verdict.kind === 'applied' || (verdict.kind === 'refused' && verdict.dropped < points);
+}
 
 function failed(why: string): { readonly kind: 'failed'; readonly why: string } {
   return { kind: 'failed', why };

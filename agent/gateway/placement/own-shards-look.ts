@@ -24,15 +24,19 @@ export function looked(before: OwnShardsState, seen: ShardsSeen): OwnShardsState
   const isSameServer = isLaterState(before, lineage);
   const shards = new Map<number, readonly string[]>();
   const lost = new Map<number, string>();
+  const written = new Set<number>();
   for (const group of owned) {
     const known = before.lost.get(group.id);
     if (known !== undefined) lost.set(group.id, known);
-    const present = localShards(group, seen);
-    const had = before.shards.get(group.id) ?? [];
     if (isExpired(group)) continue;
+    const { loaded, dropped } = localShards(group, seen);
+    const had = (before.shards.get(group.id) ?? []).filter((id) => !dropped.has(id));
+    const isGone = before.written.has(group.id) && loaded.length === 0 && dropped.size === 0;
     if (!isSameServer) lost.set(group.id, OTHER_SERVER);
-    else if (had.some((id) => !seen.loaded.has(id))) lost.set(group.id, NOT_LOADED);
-    if (present.length > 0) shards.set(group.id, present);
+    else if (isGone || had.some((id) => !seen.loaded.has(id))) lost.set(group.id, NOT_LOADED);
+    if (loaded.length > 0) shards.set(group.id, loaded);
+    // Once it was said that they are gone, only what is written from then on counts.
+    if (before.written.has(group.id) && loaded.length > 0) written.add(group.id);
   }
   return {
     isAdopted: before.isAdopted,
@@ -41,6 +45,7 @@ export function looked(before: OwnShardsState, seen: ShardsSeen): OwnShardsState
     index: BigInt(lineage.index),
     shards,
     lost,
+    written,
   };
 }
 
@@ -65,16 +70,22 @@ function isLaterState(
   return BigInt(index) >= before.index;
 }
 
-/** The shards of influxd's own groups that overlap in time: their bounds need not be the placement's. */
-function localShards(group: PlacedGroup, { lineage, loaded }: ShardsSeen): string[] {
-  return lineage.groups
-    .filter(
-      ({ database, policy, startNs, endNs, deleted }) =>
-        !deleted &&
-        database === group.database &&
-        policy === group.policy &&
-        BigInt(startNs) < group.endNs &&
-        BigInt(endNs) > group.startNs,
-    )
-    .flatMap(({ shards }) => shards.filter((id) => loaded.has(id)));
+/**
+ * The shards of influxd's own groups that overlap in time: their bounds need not be the placement's. `dropped`: of groups that
+ * influxd has deleted itself, because they are older than its policy keeps them.
+ */
+function localShards(
+  group: PlacedGroup,
+  { lineage, loaded }: ShardsSeen,
+): { readonly loaded: string[]; readonly dropped: ReadonlySet<string> } {
+  const overlapping = lineage.groups.filter(
+    ({ database, policy, startNs, endNs }) =>
+      database === group.database &&
+      policy === group.policy &&
+      BigInt(startNs) < group.endNs &&
+      BigInt(endNs) > group.startNs,
+  );
+  const idsOf = (isDeleted: boolean) =>
+    overlapping.filter(({ deleted }) => deleted === isDeleted).flatMap(({ shards }) => shards);
+  return { loaded: idsOf(false).filter((id) => loaded.has(id)), dropped: new Set(idsOf(true)) };
 }

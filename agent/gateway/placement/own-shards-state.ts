@@ -15,6 +15,8 @@ const stateSchema = z.object({
   index: z.string(),
   /** By group of the placement: local shards that were loaded. */
   shards: z.record(z.string(), z.array(z.string())),
+  /** Groups of which points were written here; absent in files of before. */
+  written: z.array(z.number().int()).default([]),
   /** By group: why this node may lack points of it. */
   lost: z.record(z.string(), z.string()),
 });
@@ -27,6 +29,8 @@ export interface OwnShardsState {
   /** Ids as decimal text, because they are 64 bits wide. */
   readonly shards: ReadonlyMap<number, readonly string[]>;
   readonly lost: ReadonlyMap<number, string>;
+  /** Groups of which points were written here: one without a loaded shard has lost them. */
+  readonly written: ReadonlySet<number>;
 }
 
 export const NEW_STATE: OwnShardsState = {
@@ -36,6 +40,7 @@ export const NEW_STATE: OwnShardsState = {
   index: 0n,
   shards: new Map(),
   lost: new Map(),
+  written: new Set(),
 };
 
 /** NEW_STATE where there is none. Throws `state-not-current` where it can't be read: then nothing is known to be whole. */
@@ -49,6 +54,7 @@ export async function readOwnShards(path: string): Promise<OwnShardsState> {
       index: BigInt(wire.index),
       shards: byGroup(wire.shards),
       lost: byGroup(wire.lost),
+      written: new Set(wire.written),
     };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return NEW_STATE;
@@ -66,6 +72,7 @@ export async function writeOwnShards(path: string, state: OwnShardsState): Promi
     index: state.index.toString(),
     shards: Object.fromEntries([...state.shards].map(([id, shards]) => [id, [...shards]])),
     lost: Object.fromEntries(state.lost),
+    written: [...state.written],
   };
   await writeFileAtomically(path, JSON.stringify(wire));
 }

@@ -7,6 +7,7 @@ import type { Logger } from '../../../shared/log/logger.js';
 import { lineageOf } from '../../../shared/meta/lineage.js';
 import type { PlacedGroup } from '../../../shared/placement/model.js';
 import type { InfluxControl } from '../../influxd/port.js';
+import type { RunWatch } from '../../influxd/run-watch.js';
 import type { PlacementApi } from '../../manager-api/placement-api.js';
 import type { Metadata } from '../metadata/port.js';
 import { broughtGroups, looked, type ShardsSeen } from './own-shards-look.js';
@@ -21,8 +22,11 @@ export interface OwnShardsDeps {
   readonly placement: Pick<PlacementView, 'current' | 'ofDatabase' | 'markIncomplete'>;
   readonly api: Pick<PlacementApi, 'adopt'>;
   readonly metadata: () => Metadata;
-  /** Undefined while this run is not registered. */
+  /** False before this node has heard of its cluster: which groups are its own can't be said then. */
+  readonly isMetadataKnown: () => boolean;
+  /** The one that it had last, while this run is not registered; undefined before the first time. */
   readonly nodeId: () => number | undefined;
+  readonly watch: Pick<RunWatch, 'watch' | 'close'>;
   /** True once what this server has was compared with the cluster: its databases are known there then. */
   readonly hasJoined: () => boolean;
   readonly isShared: (database: string) => boolean;
@@ -50,6 +54,7 @@ export class OwnShards {
   private loaded: readonly LocalShard[] = [];
   private wake = new AbortController();
   private readonly adopted = new Latch();
+  private changing: Promise<void> = Promise.resolve();
 
   constructor(private readonly deps: OwnShardsDeps) {}
 
@@ -70,7 +75,7 @@ export class OwnShards {
 
   /** Why this node may lack points of a group that it owns; undefined where nothing speaks against it. */
   lacks(group: number): string | undefined {
-    if (!this.isLooked)
+    if (this.lookedAt === undefined)
       return 'its shards were not looked at yet since influxd or its agent was started';
     return this.state.lost.get(group);
   }
@@ -80,11 +85,30 @@ export class OwnShards {
     return this.loaded;
   }
 
+  /**
+   * The run of influxd that was looked at, aborted when it has ended. Undefined until then, or again: nothing is to be written,
+   * because a shard that was lost would be made anew and pass for the one that had its points.
+   */
+  get lookedAt(): AbortSignal | undefined {
+    return this.looked?.aborted === false ? this.looked : undefined;
+  }
+
   /** influxd does not answer: it may come back as another one. */
   noteAway(): void {
-    if (!this.isLooked) return;
-    this.isLooked = false;
+    if (this.looked === undefined) return;
+    this.looked = undefined;
     this.wake.abort();
+  }
+
+  /** Points of this group are on influxd's disk: on record, once it resolves, so that it is known if they are gone one day. */
+  async noteWritten(group: number): Promise<void> {
+    if (this.state.written.has(group)) return;
+    // Several may wait for the same record, and each look makes a new one.
+    await this.change((state) => ({ ...state, written: new Set([...state.written, group]) }));
+  }
+
+  close(): void {
+    this.deps.watch.close();
   }
 
   /** Looks now and then until the signal is aborted. */
@@ -101,7 +125,7 @@ export class OwnShards {
   private async lookOrSay(signal: AbortSignal): Promise<boolean> {
     try {
       await this.look(signal);
-      return this.isLooked && this.state.isAdopted && this.state.lost.size === 0;
+      return this.lookedAt !== undefined && this.state.isAdopted && this.state.lost.size === 0;
     } catch (error) {
       if (signal.aborted) return true;
       const isExpected = isAbort(error) || error instanceof AppError;
@@ -112,28 +136,36 @@ export class OwnShards {
   }
 
   private async look(signal: AbortSignal): Promise<void> {
-    const { control, placement } = this.deps;
-    const shards = await control.loadedShards(signal);
-    const loaded = new Set(shards.map(({ id }) => id.toString()));
-    this.loaded = shards.map(({ id, bytes = 0 }) => ({ id: id.toString(), bytes }));
+    const { control, placement, nodeId, isMetadataKnown, watch } = this.deps;
+    // Watched before it is looked at: what is seen is of this run, or is not believed.
+    const run = await watch.watch(signal);
+    const loaded = new Set((await control.loadedShards(signal)).map(({ id }) => id.toString()));
     const lineage = lineageOf(await control.readMemory(signal));
     if (!this.state.isAdopted) await this.adopt({ lineage, loaded }, signal);
+    const node = nodeId();
+    // Whoever does not know what is his sees nothing missing.
+    if (node === undefined || !isMetadataKnown()) return;
     const isExpired = (group: PlacedGroup) => this.isExpired(group);
-    const next = looked(this.state, { lineage, loaded, owned: this.owned(), isExpired });
-    for (const [group, why] of next.lost) {
-      if (this.state.lost.has(group)) continue;
-      this.deps.logger.error(
-        'this node may lack points of a shard group, it answers no reads of it',
-        {
-          reason: why,
-          shard: group,
-        },
-      );
+    await this.change((state) => {
+      const next = looked(state, { lineage, loaded, owned: this.ownedBy(node), isExpired });
+      this.sayLost(state, next);
+      return next;
+    });
+    if (run.aborted) return;
+    if (this.looked !== run) {
+      this.looked = run;
+      run.addEventListener('abort', () => {
+        if (this.looked === run) this.noteAway();
+      });
     }
-    await this.save(next);
-    this.isLooked = true;
-    const node = this.deps.nodeId();
-    if (node !== undefined) await this.tellLost(node, placement, signal);
+    await this.tellLost(node, placement, signal);
+  }
+
+  private sayLost(before: OwnShardsState, next: OwnShardsState): void {
+    const text = 'this node may lack points of a shard group, it answers no reads of it';
+    for (const [group, reason] of next.lost) {
+      if (!before.lost.has(group)) this.deps.logger.error(text, { reason, shard: group });
+    }
   }
 
   /** Once: a server that the cluster never saw brings its groups along. */
@@ -155,7 +187,7 @@ export class OwnShards {
         count: groups.length,
       });
     }
-    await this.save({ ...this.state, isAdopted: true });
+    await this.change((state) => ({ ...state, isAdopted: true }));
     this.adopted.open();
   }
 
@@ -171,14 +203,15 @@ export class OwnShards {
     for (const [why, groups] of byReason) {
       await placement.markIncomplete(node, groups, why, signal);
       // From now on the placement says it, and a person, or a repair, may take it back there.
-      const lost = new Map([...this.state.lost].filter(([group]) => !groups.includes(group)));
-      await this.save({ ...this.state, lost });
+      await this.change((state) => ({
+        ...state,
+        lost: new Map([...state.lost].filter(([group]) => !groups.includes(group))),
+      }));
     }
   }
 
-  private owned(): PlacedGroup[] {
-    const { metadata, placement, nodeId } = this.deps;
-    const node = nodeId();
+  private ownedBy(node: number): PlacedGroup[] {
+    const { metadata, placement } = this.deps;
     return [...metadata().databases.keys()]
       .flatMap((database) => placement.ofDatabase(database))
       .filter(({ shards }) =>
@@ -192,9 +225,15 @@ export class OwnShards {
     return durationNs > 0n && endNs + durationNs < BigInt(this.deps.clock.nowMs()) * MS_NS;
   }
 
-  private async save(next: OwnShardsState): Promise<void> {
-    if (!isSame(this.state, next)) await writeOwnShards(this.deps.path, next);
-    this.state = next;
+  /** One change after the other, each on disk before it counts. */
+  private change(make: (state: OwnShardsState) => OwnShardsState): Promise<void> {
+    const changed = this.changing.then(async () => {
+      const next = make(this.state);
+      if (!isSame(this.state, next)) await writeOwnShards(this.deps.path, next);
+      this.state = next;
+    });
+    this.changing = changed.catch(() => undefined); // the caller has its error
+    return changed;
   }
 }
 
@@ -208,6 +247,7 @@ function isSame(a: OwnShardsState, b: OwnShardsState): boolean {
       state.index.toString(),
       [...state.shards],
       [...state.lost],
+      [...state.written],
     ]);
   return text(a) === text(b);
 }

@@ -4,6 +4,7 @@ import type { ServerResponse } from 'node:http';
 import type { Writable } from 'node:stream';
 import { constants, createGzip } from 'node:zlib';
 import { AppError } from '../../../shared/errors/app-error.js';
+import { ERROR_HEADER, headerText } from '../errors.js';
 
 export interface AnswerHead {
   readonly status: number;
@@ -78,7 +79,7 @@ export class Answer {
     const { response, head } = this;
     this.firstByteMs = performance.now();
     response.setHeader('Content-Type', head.contentType);
-    if (head.error !== undefined) response.setHeader('X-Influxdb-Error', oneLine(head.error));
+    if (head.error !== undefined) response.setHeader(ERROR_HEADER, headerText(head.error));
     // As influxd: other answers are sent as they are.
     const isZipped = this.takesGzip && head.status === 200;
     if (isZipped) response.setHeader('Content-Encoding', 'gzip');
@@ -105,14 +106,6 @@ export class Answer {
   break(): void {
     this.response.destroy();
   }
-}
-
-/** Node refuses line feeds in a header; influxd cuts at 1024 bytes. */
-export function oneLine(text: string): string {
-  const plain = Buffer.from(text)
-    .toString('latin1')
-    .replace(/[\x00-\x08\x0a-\x1f\x7f]/g, ' ');
-  return plain.slice(0, 1024);
 }
 
 /** Resolves once the client has taken what is buffered. */

@@ -1,7 +1,8 @@
 // One request with its answer: what both of them say in headers.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CODE_HEADER, headerText, RETRY_HEADER } from '../errors.js';
 import type { RequestContext } from '../port.js';
-import { Answer, oneLine } from './answer.js';
+import { Answer } from './answer.js';
 import { CONTENT_TYPES, type QueryRequest } from './port.js';
 import type { Outcome, Propagated } from './run-statement.js';
 
@@ -37,7 +38,8 @@ export class Exchange {
     if (outcome.node !== undefined) answer.setHeader(SERVED_BY_HEADER, outcome.node.toString());
     if (outcome.missing !== '') this.missing.push(outcome.missing);
     answer.setHeader(COMPLETE_HEADER, this.missing.length === 0 ? 'true' : 'false');
-    if (this.missing.length > 0) answer.setHeader(MISSING_HEADER, oneLine(this.missing.join('; ')));
+    if (this.missing.length > 0)
+      answer.setHeader(MISSING_HEADER, headerText(this.missing.join('; ')));
     if (outcome.kind !== 'result' || outcome.propagated === undefined) return;
     // Of several statements the one that got least far counts.
     const { reached, live } = outcome.propagated;
@@ -56,7 +58,7 @@ export class Exchange {
 
   /** influxd's own refusal. */
   tellRefusal(): void {
-    this.answer.setHeader('X-Clusterflux-Code', 'bad-request');
-    this.answer.setHeader('X-Clusterflux-Retry', 'no');
+    this.answer.setHeader(CODE_HEADER, 'bad-request');
+    this.answer.setHeader(RETRY_HEADER, 'no');
   }
 }

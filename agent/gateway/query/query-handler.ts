@@ -198,8 +198,9 @@ export class QueryHandler implements GatewayHandler {
       return outcome.result.error !== undefined;
     }
     if (outcome.status !== 200) {
-      const { error } = await readSmall(outcome);
-      await merger.result(id, { error: outcome.error ?? error ?? 'influxd refused the statement' });
+      // The header has the beginning of what the body says.
+      const { error = outcome.error } = await readSmall(outcome);
+      await merger.result(id, { error: error ?? 'influxd refused the statement' });
       return true;
     }
     const seen = await merger.stream(id, outcome.body);

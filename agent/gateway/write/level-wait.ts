@@ -35,17 +35,23 @@ export class LevelWait {
     private readonly owners: number,
     { clock, signal }: { readonly clock: Pick<Clock, 'sleep'>; readonly signal: AbortSignal },
   ) {
+    const stop = () => {
+      this.finish();
+    };
     this.over = new Promise((resolve) => {
       this.finish = () => {
         this.timer.abort();
+        signal.removeEventListener('abort', stop);
         resolve();
       };
     });
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
     clock
-      .sleep(LEVEL_WAIT_MS, AbortSignal.any([this.timer.signal, signal]))
+      .sleep(LEVEL_WAIT_MS, this.timer.signal)
       // Ended because there is nothing to wait for any more.
       .catch(() => undefined)
-      .finally(this.finish);
+      .finally(stop);
   }
 
   /** When a hint for an owner that is late makes the answer come sooner: at once where hints count for the level. */

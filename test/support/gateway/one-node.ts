@@ -66,7 +66,7 @@ export function readerOf(url: string): Reader {
             kind: 'opened',
             status: answer.statusCode ?? 0,
             contentType,
-            error: typeof error === 'string' ? error : undefined,
+            error: typeof error === 'string' ? Buffer.from(error, 'latin1').toString() : undefined,
             body: answer,
           });
         });

@@ -96,7 +96,20 @@ describe("the gateway's authentication", () => {
       return auth.isOn;
     });
     expect(isOn).to.deep.equal([true, false, true]);
-    expect(await said()).to.equal('unable to parse authentication credentials');
+  });
+
+  it('refuses nobody for good while it is not known whether clients have to log in', async () => {
+    const { world, ask, said } = authOf();
+    world.asks = undefined;
+    const thrown = (authorization?: string) => ask(authorization).catch((error: unknown) => error);
+    for (const authorization of [undefined, basic('admin', 'wrong')]) {
+      const error = await thrown(authorization);
+      expect(error).to.include({ code: 'influxd-unreachable', status: 503, retryable: true });
+    }
+    world.current = metadataWith();
+    expect(isAppError(await thrown(), 'influxd-unreachable')).to.equal(true);
+    world.current = metadataWith(ADMIN);
+    expect(await said(basic('admin', 'secret'))).to.equal('accepted');
   });
 
   it('takes a new password at once, and the old one no more', async () => {

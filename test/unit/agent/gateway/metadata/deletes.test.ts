@@ -127,22 +127,25 @@ describe('numbered deletes on one node', () => {
   it('wait for the writes under way, and keep later ones away until they are done', async () => {
     const deletes = await open();
     const order: string[] = [];
-    let endWrite = () => undefined as void;
+    const writing = latch();
     const first = deletes.during(
       0,
-      () => new Promise<void>((resolve) => (endWrite = () => (order.push('write'), resolve()))),
+      async () => {
+        await writing.opened;
+        order.push('write');
+      },
       signal,
     );
     number('DELETE 1');
-    let endDelete = () => undefined as void;
-    hold = new Promise((resolve) => (endDelete = resolve));
+    const deleting = latch();
+    hold = deleting.opened;
     const running = deletes.runUpTo(1, signal).then(() => order.push('deleted'));
     await new Promise(setImmediate);
     expect(ran).to.deep.equal([]);
     const second = deletes.during(1, () => Promise.resolve(order.push('later write')), signal);
-    endWrite();
+    writing.open();
     await first;
-    endDelete();
+    deleting.open();
     await Promise.all([running, second]);
     expect(order).to.deep.equal(['write', 'deleted', 'later write']);
   });
@@ -157,3 +160,11 @@ describe('numbered deletes on one node', () => {
     expect(await again.since(2, signal)).to.deep.equal([]);
   });
 });
+
+function latch(): { readonly opened: Promise<void>; open(): void } {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open: () => open() };
+}
