@@ -40,13 +40,13 @@ test-nodes: deps ## the unit suite on Node 22 and 24 (fetched into .tools/)
 
 test-all: test test-nodes fuzz test-large soak ## test, and the long forms: test-nodes, fuzz, test-large and soak
 
-test-large: build ## 200 agents that join at once, a snapshot of 20 MB
-	@CLUSTERFLUX_TEST_RUNS=1 node tools/run-tests.mjs --only 'agents join at once|a snapshot of' fault
+test-large: build ## 200 agents that join at once, a snapshot of 20 MB, an upgrade from the release before
+	@CLUSTERFLUX_TEST_RUNS=1 node tools/run-tests.mjs --only 'agents join at once|a snapshot of|an upgrade from' integration fault
 
 test-fault: build ## kills, pauses and cuts real processes under load; SEED=n repeats a run
 	@node tools/run-tests.mjs fault
 
-soak: build ## all faults at random for ten minutes; MINUTES=60, SEED=n
+soak: build ## all faults at random for ten minutes under statements, and ten under points; MINUTES=60, SEED=n
 	@SOAK_SECONDS=$$(( $(MINUTES) * 60 )) node tools/run-tests.mjs --only 'all faults at random' fault
 
 bench: build ## measures; figures and how to read them are in docs/performance.md

@@ -84,7 +84,6 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     bound = await server.listen();
     gatewayBound = await dataPlane.listen();
   } catch (error) {
-    await dataPlane.handoff.stop();
     await server.close();
     await opened.close();
     throw error;

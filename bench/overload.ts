@@ -27,7 +27,8 @@ const AIM_RECOVERY_MS = 2_000;
 
 interface Tally {
   acknowledged: number;
-  readonly refused: Map<number, number>;
+  /** By status and code. */
+  readonly refused: Map<string, number>;
   broken: number;
 }
 
@@ -47,11 +48,17 @@ export async function overload({ scale }: BenchOptions, cleanup: Cleanup): Promi
   const calm = await writeAll(calmBodies, CALM_WRITERS, send);
   const bodiesPerSecond = (calm.bodies / calm.tookMs) * 1000;
   const memory = watch(nodes);
-  const offered = await flood(points, bodiesPerSecond * FACTOR, FLOOD_MS * scale, send);
+  const offered = await flood(
+    points,
+    { perSecond: bodiesPerSecond * FACTOR, forMs: FLOOD_MS * scale, tally },
+    send,
+  );
   const recoveredMs = await recovery(targets, points, tally);
   const grown = await memory();
   const lost = await missing(nodes, tally.acknowledged);
-  const told = [...tally.refused].map(([status, times]) => `${status}: ${times.toLocaleString('en')}`);
+  const told = [...tally.refused].map(
+    ([refusal, times]) => `${refusal}: ${times.toLocaleString('en')}`,
+  );
   return {
     figures: [
       {
@@ -91,9 +98,9 @@ export async function overload({ scale }: BenchOptions, cleanup: Cleanup): Promi
 /** Sends one body, and counts what came of it. */
 async function count(target: WriteTarget, body: Uint8Array, tally: Tally): Promise<void> {
   try {
-    const status = await target.send(body);
-    if (status === 204) tally.acknowledged += POINTS_PER_BODY;
-    else tally.refused.set(status, (tally.refused.get(status) ?? 0) + 1);
+    const refusal = await target.send(body);
+    if (refusal === '') tally.acknowledged += POINTS_PER_BODY;
+    else tally.refused.set(refusal, (tally.refused.get(refusal) ?? 0) + 1);
   } catch {
     // Not acknowledged: whether it was written does not matter here.
     tally.broken += 1;
@@ -103,12 +110,12 @@ async function count(target: WriteTarget, body: Uint8Array, tally: Tally): Promi
 /** Sends at a rate, whether or not what was sent before is answered. */
 async function flood(
   points: Points,
-  perSecond: number,
-  forMs: number,
+  { perSecond, forMs, tally }: { perSecond: number; forMs: number; tally: Tally },
   send: (body: Uint8Array) => Promise<void>,
 ): Promise<{ readonly perSecond: number; readonly acknowledgedPerSecond: number }> {
   const open = new Set<Promise<void>>();
   const started = performance.now();
+  const before = tally.acknowledged;
   let sent = 0;
   for (let now = started; now - started < forMs; now = performance.now()) {
     const due = Math.min(((now - started) / 1000) * perSecond, sent + MAX_OUTSTANDING - open.size);
@@ -119,8 +126,12 @@ async function flood(
     await pause(TICK_MS);
   }
   const tookMs = performance.now() - started;
+  const acknowledged = (tally.acknowledged - before) / POINTS_PER_BODY;
   await Promise.all(open);
-  return { perSecond: (sent / tookMs) * 1000, acknowledgedPerSecond: NaN };
+  return {
+    perSecond: (sent / tookMs) * 1000,
+    acknowledgedPerSecond: (acknowledged / tookMs) * 1000,
+  };
 }
 
 /** From the end of the flood until every gateway has acknowledged a write. */

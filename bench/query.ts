@@ -69,7 +69,8 @@ async function writeRows({ agent }: DataNode, rows: number): Promise<void> {
   for (let from = 0; from < rows; from += ROWS_PER_BODY) {
     const lines = Array.from(
       { length: Math.min(ROWS_PER_BODY, rows - from) },
-      (_, at) => `rows,host=server-${(from + at) % 10} v=${from + at}i,f=${at / 8} ${startMs + from + at}`,
+      (_, at) =>
+        `rows,host=server-${(from + at) % 10} v=${from + at}i,f=${at / 8} ${startMs + from + at}`,
     );
     const answer = await fetch(
       `${agent.gatewayUrl}/write?db=${DATABASE}&precision=ms&consistency=all`,

@@ -166,7 +166,9 @@ function rowOf(each: Contender, reference?: Contender): Figure {
   const { name, measured, pids } = each;
   const parts = [perSecond(median(measured.rates))];
   if (reference !== undefined) parts.push(`${ratioOf(each, reference).toFixed(2)} of direct`);
-  parts.push(`p50 ${ms(median(measured.latencies))}, p99 ${ms(percentile(measured.latencies, 0.99))}`);
+  parts.push(
+    `p50 ${ms(median(measured.latencies))}, p99 ${ms(percentile(measured.latencies, 0.99))}`,
+  );
   if (pids.length > 0) {
     const perPoint = (measured.cpuMs / measured.points) * 1000;
     parts.push(`${perPoint.toFixed(1)} µs of processor per point in the agents`);

@@ -63,6 +63,7 @@ export class ClusterView {
       uid: ports.state.identity.uid,
       nodeId,
       mayAct: deps.mayAct,
+      clock,
       logger,
     });
     this.deletes = new Deletes({

@@ -44,8 +44,8 @@ import { seal, sealedPasswordSchema, unseal } from './metadata/passwords.js';
 import { LocalOwner } from './owner/local-owner.js';
 import { localSchemaOf } from './owner/local-schema.js';
 import { Owners } from './owner/owners.js';
+import { WatchedOwner } from './owner/watched-owner.js';
 import { PeerOwners } from './owner/peers.js';
-import type { Batch } from './owner/port.js';
 import { QueryHandler } from './query/query-handler.js';
 import type { Gateway } from './server.js';
 import { createGateway } from './server.js';
@@ -139,9 +139,20 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
       if (groups === undefined) await view.markAllIncomplete(node, why, signal);
       else await placement.markIncomplete(node, groups, why, signal);
     },
+    onUnsure: async (owner, groups, signal) => {
+      const node = nodes.byUid(owner)?.id;
+      if (node !== undefined) await placement.markOrderUnsure(node, groups, signal);
+    },
   });
   createHandoffMetrics(registry, () => handoff.all(), clock);
-  const judge = new ReadJudge({ words, directory: nodes, handoff });
+  const lifetime = new AbortController();
+  const judge = new ReadJudge({
+    words,
+    directory: nodes,
+    handoff,
+    clock,
+    lifetime: lifetime.signal,
+  });
   const local = new LocalOwner({
     influxd: influx,
     account: { username: config.influxdb.username, jwtSecret: ports.access.jwtSecret },
@@ -151,7 +162,16 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
     schema: localSchemaOf(() => ports.base.state),
     deletes,
     afterDeletes: withoutDeleted,
-    gate,
+    gate: {
+      get isOpen() {
+        return gate.isOpen;
+      },
+      noteInfluxdAway: () => {
+        gate.noteInfluxdAway();
+        ownShards.noteAway();
+      },
+    },
+    noteWritten: (group) => ownShards.noteWritten(group),
     judge: {
       mayServe: (groups) => {
         const why = groups
@@ -164,25 +184,18 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
     clock,
     logger,
   });
-  // Nothing is written into the shards of a server before what it brought along is the cluster's.
-  const owner = {
-    apply: async (batch: Batch, signal: AbortSignal) =>
-      ownShards.isAdopted
-        ? local.apply(batch, signal)
-        : ({ kind: 'failed', why: 'it has not joined yet' } as const),
-    read: (...call: Parameters<LocalOwner['read']>) => local.read(...call),
-  };
+  const owner = new WatchedOwner({ owner: local, ownShards, gate });
   const owners = new Owners({
     directory: nodes,
     local: owner,
     peers: new PeerOwners({ directory: nodes, client }),
   });
   const refusing = new Set<string>();
-  const lifetime = new AbortController();
   const announcer: Announcer = new Announcer({
     handoff,
     directory: nodes,
     client,
+    lastWords,
     flags: {
       set: (each, holder, signal) => view.api.flagBehind(each, holder, true, signal),
       clear: (each, holder, signal) => view.api.flagBehind(each, holder, false, signal),
@@ -261,6 +274,7 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
     owner,
     words,
     gate,
+    stands: (holder, untold) => announcer.stands(holder, untold),
     monotonicMs: () => clock.monotonicMs(),
     reach: async (version, signal) => (await metadata.apply(version, signal)) >= version,
     runDeletes: async (number, signal) => {
@@ -280,15 +294,14 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
     isGuarded: config.influxdb.username !== undefined,
   });
   let isAnswering = false;
+  // Before anybody can ask, also a peer: with its hints unread this node would say that it holds none, and answer reads without
+  // those for itself. And writes queue behind what is held from before.
+  await handoff.start();
   return {
     routes,
     hints: () => heldHints(handoff),
     control: createHandoffControl(handoff),
-    listen: async () => {
-      // What is held from before has to be known before the first write: it queues behind.
-      await handoff.start();
-      return gateway?.server.listen();
-    },
+    listen: async () => gateway?.server.listen(),
     isServing: () => {
       const { id } = nodes.self;
       const isCounted = id !== undefined && placement.current.members.includes(id);
@@ -332,7 +345,7 @@ export async function createDataPlane(deps: DataPlaneDeps): Promise<DataPlane> {
       },
       { name: handoff.name, phase: handoff.phase, stop: () => handoff.stop() },
       probe,
-      { name: 'data-plane', phase: 'ports', stop: () => closeAll(client, influx, auth) },
+      { name: 'data-plane', phase: 'ports', stop: () => closeAll(client, influx, auth, ownShards) },
     ],
   };
 }
@@ -397,8 +410,10 @@ async function closeAll(
   client: PeerClient,
   influx: InfluxDataClient,
   auth: { close(): Promise<void> },
+  ownShards: { close(): void },
 ): Promise<void> {
   client.close();
   influx.close();
+  ownShards.close();
   await auth.close();
 }

@@ -8,7 +8,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import type { AddressInfo, Socket } from 'node:net';
 import type { Address } from '../../shared/config/address.js';
 import type { GatewayConfig } from '../../shared/config/config.js';
-import { isAbort } from '../../shared/errors/app-error.js';
+import { AppError, isAbort } from '../../shared/errors/app-error.js';
 import { listen } from '../../shared/http/listen.js';
 import type { Logger } from '../../shared/log/logger.js';
 import { MIN_TLS_VERSION, type Certificates } from '../../shared/security/certificates.js';
@@ -63,6 +63,12 @@ const KEEP_ALIVE_MS = 120_000;
 const MAX_HEAD_BYTES = 1024 * 1024;
 /** What is under way when the gateway stops has this long to end: the run group waits two seconds. */
 const DRAIN_MS = 1_000;
+
+/** One for all: an error of its own for each request would cost more than the rest of its bookkeeping. */
+const GONE = new AppError(
+  'aborted',
+  'answering a request: the client went away, or the gateway stops',
+);
 
 const LIMITS: ServerOptions = {
   headersTimeout: HEAD_WITHIN_MS,
@@ -156,7 +162,7 @@ class NodeGateway implements Gateway {
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const gone = new AbortController();
     const end = () => {
-      gone.abort();
+      gone.abort(GONE);
     };
     response.once('close', end);
     if (response.destroyed) end();

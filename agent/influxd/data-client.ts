@@ -54,6 +54,11 @@ export interface InfluxDataClient {
   close(): void;
 }
 
+/** The cause of an error where influxd has a request, does not answer, and may do yet what was asked. */
+export class Unanswered extends Error {
+  override readonly name = 'Unanswered';
+}
+
 /** influxd gives a write up after 10 s (its write-timeout) and says so; who says nothing for longer hangs. */
 const WRITE_DEADLINE_MS = 15_000;
 const OPEN_DEADLINE_MS = 30_000;
@@ -223,9 +228,8 @@ class Life {
   explain(what: string, error: unknown): AppError {
     if (this.outer.aborted) return new AppError('aborted', `${what}: stopped`, { cause: error });
     const said = error instanceof Error ? error.message : String(error);
-    const why = this.isLate
-      ? `no whole answer within ${this.deadlineMs} ms; look whether influxd hangs or is overloaded`
-      : said;
-    return unreachable(what, why, error);
+    if (!this.isLate) return unreachable(what, said, error);
+    const why = `no whole answer within ${this.deadlineMs} ms; look whether influxd hangs or is overloaded`;
+    return unreachable(what, why, new Unanswered(why));
   }
 }

@@ -46,6 +46,8 @@ export interface PlacementApi {
     verdict: { readonly isComplete: boolean; readonly why: string },
     signal: AbortSignal,
   ): Promise<Placement>;
+  /** The older of two values may come to stand there, for points that were written anew. */
+  setOrderUnsure(node: number, groups: readonly number[], signal: AbortSignal): Promise<Placement>;
   /** This node has seen all cuts up to that version. */
   confirm(node: number, version: number, signal: AbortSignal): Promise<Placement>;
   adopt(node: number, groups: readonly BroughtGroup[], signal: AbortSignal): Promise<Placement>;
@@ -117,6 +119,13 @@ class HttpPlacementApi implements PlacementApi {
   ): Promise<Placement> {
     const body = { node, groups, complete: isComplete, why };
     return this.post('placement/completeness', body, 'recording what a node lacks', signal);
+  }
+
+  setOrderUnsure(
+    ...[node, groups, signal]: Parameters<PlacementApi['setOrderUnsure']>
+  ): Promise<Placement> {
+    const body = { node, groups, complete: false, 'order-unsure': true };
+    return this.post('placement/completeness', body, 'recording an unsure order', signal);
   }
 
   confirm(node: number, version: number, signal: AbortSignal): Promise<Placement> {

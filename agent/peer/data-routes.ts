@@ -2,7 +2,9 @@
 // version, a number or a password. What comes here is for this node alone and is never passed on.
 import { z } from 'zod';
 import { messageOf } from '../../shared/errors/app-error.js';
+import type { Announcer } from '../gateway/backlog/announcer.js';
 import type { CatchUpGate } from '../gateway/backlog/catch-up-gate.js';
+import type { NewsAnswer } from '../gateway/backlog/news-wire.js';
 import { BACKLOG_PATH, newsSchema } from '../gateway/backlog/news-wire.js';
 import type { PeerWords } from '../gateway/backlog/peer-words.js';
 import {
@@ -30,6 +32,7 @@ export interface DataRoutesDeps {
   readonly owner: Pick<LocalOwner, 'apply' | 'read'>;
   readonly words: Pick<PeerWords, 'boot' | 'hear'>;
   readonly gate: Pick<CatchUpGate, 'epoch'>;
+  readonly stands: Announcer['stands'];
   readonly monotonicMs: () => number;
   /** Resolves to whether this node has applied that version of the metadata now. */
   readonly reach: (version: number, signal: AbortSignal) => Promise<boolean>;
@@ -95,7 +98,7 @@ function reading({ owner }: DataRoutesDeps) {
   };
 }
 
-function hearing({ words, gate, monotonicMs }: DataRoutesDeps) {
+function hearing({ words, gate, stands, monotonicMs }: DataRoutesDeps) {
   return async ({ body, from }: PeerRequest): Promise<PeerReply> => {
     const parsed = newsSchema.safeParse(jsonOf(body));
     if (!parsed.success) return problem(400, 'body-invalid', 'this is no word of hints');
@@ -104,7 +107,11 @@ function hearing({ words, gate, monotonicMs }: DataRoutesDeps) {
       return problem(400, 'body-invalid', 'the word bears another uid than its signature');
     }
     await words.hear(parsed.data);
-    return json(200, { boot: words.boot, tick: monotonicMs(), epoch: gate.epoch });
+    const answer: NewsAnswer = {
+      ...{ boot: words.boot, tick: monotonicMs(), epoch: gate.epoch },
+      stands: stands(parsed.data.from, parsed.data.untold),
+    };
+    return json(200, answer);
   };
 }
 

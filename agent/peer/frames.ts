@@ -107,9 +107,8 @@ export class FrameWriter extends Transform {
     const head = Buffer.alloc(HEAD_BYTES);
     head.writeUInt32BE((KINDS[kind] << 24) | payload.length);
     const code = this.codes.next(head, payload);
-    this.push(head);
-    if (payload.length > 0) this.push(payload);
-    if (code !== undefined) this.push(code);
+    // One piece: copying 64 KiB costs less than three ways through the streams behind.
+    this.push(Buffer.concat(code === undefined ? [head, payload] : [head, payload, code]));
     this.isIdle = false;
   }
 }

@@ -1,7 +1,7 @@
 // Everything below /peer/: asks who it is, reads the body that was signed, answers, and signs the answer. Strangers learn
 // neither which routes there are nor whether a node has what they ask for.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isAppError, messageOf } from '../../shared/errors/app-error.js';
+import { AppError, isAppError, messageOf } from '../../shared/errors/app-error.js';
 import type { Clock } from '../../shared/lifecycle/clock.js';
 import type { Logger } from '../../shared/log/logger.js';
 import { Failures } from '../../shared/peer-auth/failures.js';
@@ -54,6 +54,9 @@ type Admission =
       readonly headers?: Record<string, string>;
     };
 
+/** One for all: an error of its own for each request would cost more than the rest of its bookkeeping. */
+const ENDED = new AppError('aborted', 'answering a peer: it went away, or the deadline is over');
+
 const NOBODY: Caller = { signed: undefined };
 
 export class PeerServer {
@@ -79,7 +82,7 @@ export class PeerServer {
     const { signed } = admission.caller;
     const ended = new AbortController();
     response.once('close', () => {
-      ended.abort();
+      ended.abort(ENDED);
     });
     const reply = await this.answer(request, route, admission.caller, ended);
     if ('head' in reply) {
@@ -183,7 +186,7 @@ export class PeerServer {
     ended: AbortController,
   ): Promise<PeerReply | PeerStream> {
     const timer = setTimeout(() => {
-      ended.abort();
+      ended.abort(ENDED);
     }, route?.deadlineMs ?? DEADLINE_MS);
     const bytes = announcedBytes(request, route);
     if (this.bodiesBytes + bytes > MAX_BODIES_BYTES) {

@@ -5,6 +5,9 @@ import { messageOf } from '../../shared/errors/app-error.js';
 import { FrameWriter } from './frames.js';
 import type { PeerStream } from './peer-routes.js';
 
+/** influxd sends its headers first, and a small answer right behind them: they shall go in one packet. */
+const GATHER_MS = 1;
+
 /** Resolves when the answer has ended, whole, broken off or left; never rejects. */
 export function sendStream(
   response: ServerResponse,
@@ -32,6 +35,11 @@ export function sendStream(
     response.on('close', leave);
     response.on('error', leave);
     response.writeHead(200, { 'content-type': contentType, 'cache-control': 'no-store' });
+    response.cork();
+    setTimeout(() => {
+      // The end has sent it already.
+      if (!response.writableEnded) response.uncork();
+    }, GATHER_MS);
     frames.pipe(response);
     body.pipe(frames);
   });

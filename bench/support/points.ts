@@ -15,7 +15,7 @@ export class Points {
   /** Where the time of each line begins. */
   private readonly timesAt: readonly number[];
 
-  /** @param perBody points of one body. @param seed another one: other times, never those of this one. */
+  /** @param perBody points of one body. */
   constructor(
     readonly perBody: number,
     startMs = Date.now() - 3_600_000,
@@ -40,7 +40,7 @@ export class Points {
   next(): Buffer {
     const body = Buffer.from(this.template);
     for (const at of this.timesAt) {
-      body.latin1Write(this.nextNs.toString(), at, TIME_DIGITS);
+      body.write(this.nextNs.toString(), at, TIME_DIGITS, 'latin1');
       this.nextNs += 1_000n;
     }
     return body;

@@ -154,11 +154,7 @@ interface Ready {
   readonly gateway?: string | null;
 }
 
-async function untilReady(
-  child: ChildProcess,
-  readyFile: string,
-  logFile: string,
-): Promise<Ready> {
+async function untilReady(child: ChildProcess, readyFile: string, logFile: string): Promise<Ready> {
   const deadline = performance.now() + READY_WITHIN_MS;
   for (;;) {
     // Not there yet: looked for again, until the deadline.

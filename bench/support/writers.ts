@@ -26,11 +26,12 @@ export class WriteTarget {
     this.path = `/write?db=${DATABASE}${level === '' ? '' : `&consistency=${level}`}`;
   }
 
-  /** The status of the answer, which is read to its end. */
-  async send(body: Uint8Array): Promise<number> {
+  /** '' where it was acknowledged, else the code of the refusal. */
+  async send(body: Uint8Array): Promise<string> {
     const answer = await this.pool.request({ method: 'POST', path: this.path, body });
     await answer.body.dump();
-    return answer.statusCode;
+    if (answer.statusCode === 204) return '';
+    return `${answer.statusCode} ${String(answer.headers['x-clusterflux-code'] ?? '')}`;
   }
 
   /** Throws for any answer but 204. */

@@ -8,7 +8,7 @@ import { noGroup } from './group-maker.js';
 import type { LoadedPlacement } from './placement-feed.js';
 import { factsOf, policyOf, type Facts } from './policies.js';
 import { mapGroups, withGroup, type PlacementState } from './state.js';
-import { adopted, markedComplete, markedIncomplete } from './tellings.js';
+import { adopted, markedComplete, markedIncomplete, orderUnsure } from './tellings.js';
 
 export interface CompletenessDeps {
   readonly editor: Editor;
@@ -52,9 +52,9 @@ export class Completeness {
           return after;
         });
         if (next === state) return { kind: 'unchanged' };
-        const event = isComplete
-          ? markedComplete(node, changed, by)
-          : markedIncomplete(node, changed, why);
+        const lacks = () =>
+          why === '' ? orderUnsure(node, changed) : markedIncomplete(node, changed, why);
+        const event = isComplete ? markedComplete(node, changed, by) : lacks();
         return { kind: 'changed', state: next, events: [event] };
       },
       signal,

@@ -28,6 +28,11 @@ export function markedIncomplete(node: number, groups: readonly number[], why: s
   return { node, kind: 'incomplete', text, after: { groups: groups.slice(0, KEPT_IDS), why } };
 }
 
+export function orderUnsure(node: number, groups: readonly number[]): NewEvent {
+  const text = `node ${node} may have older values for newer ones in ${counted(groups.length)}, where points were written anew while it did not answer`;
+  return { node, kind: 'order-unsure', text, after: { groups: groups.slice(0, KEPT_IDS) } };
+}
+
 export function markedComplete(node: number, groups: readonly number[], by: string): NewEvent {
   const text = `node ${node} was marked complete for ${counted(groups.length)} by ${by}`;
   return { node, kind: 'complete', text, after: { groups: groups.slice(0, KEPT_IDS) } };

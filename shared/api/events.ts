@@ -17,6 +17,7 @@ const MANAGER_KINDS = [
   'cut',
   'incomplete',
   'complete',
+  'order-unsure',
   'adopted',
   'data-given-up',
 ] as const;

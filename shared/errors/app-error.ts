@@ -42,6 +42,7 @@ export type ErrorCode =
   | 'too-many-waiters'
   | 'no-group'
   | 'level-not-reached'
+  | 'isolated'
   | 'manager-unreachable'
   | 'metadata-unknown'
   | 'manager-invalid'

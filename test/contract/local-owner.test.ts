@@ -164,6 +164,20 @@ describe('an owner and its influxd', function () {
     );
   });
 
+  it('says of points that influxd does not answer for that it may hold them', async () => {
+    const impatient = createDataClient({ url: influxd.url, writeDeadlineMs: 200 });
+    const { owner } = ownerOn(impatient);
+    influxd.pause();
+    try {
+      const outcome = await owner.apply(batchOf('m v=1 1'), NEVER);
+      expect(outcome).to.deep.include({ kind: 'failed', isHeld: true });
+    } finally {
+      influxd.resume();
+      impatient.close();
+    }
+    expect(await apply('m v=2 1')).to.deep.equal({ kind: 'applied' });
+  });
+
   it('fails in words where influxd is away, notes it, and goes on by a new connection when it is back', async () => {
     await apply('m v=1 1');
     await influxd.stop();

@@ -7,8 +7,8 @@ import { dyingAt, failpointsIn } from '../support/fault/failpoints.js';
 import type { FaultCluster } from '../support/fault/fault-cluster.js';
 import { useFaultCluster } from '../support/fault/fault-suite.js';
 
-/** Reached while influxd is restarted (kill-agent-while-restarting), and while hints are kept (integration/hints-killed). */
-const ELSEWHERE = /^(agent\.restart|handoff)\./;
+/** Reached while influxd is restarted (kill-agent-while-restarting), and by hints and deletes (points-killed-at-each-step). */
+const ELSEWHERE = /^(agent\.(restart|delete)|handoff)\./;
 
 const REACHED_WITHIN_MS = 20_000;
 

@@ -7,6 +7,8 @@ import { useCluster } from '../support/cluster-suite.js';
 import { steppedClock, type SteppedClock } from '../support/fault/stepped-clock.js';
 import { runOn, SentPoints, untilDirect } from '../support/gateway/sent-points.js';
 
+const ANSWER_WITHIN_MS = 10_000;
+
 describe('a clock is an hour off', function () {
   this.timeout(60_000);
   const cluster = useCluster({
@@ -51,6 +53,16 @@ describe('a clock is an hour off', function () {
       await first.startAgent(clock.env);
       await points.untilEverywhere(nodes());
       for (const node of nodes()) await points.untilRead(node);
+
+      // Points without a time get that of the gateway's clock, wherever that puts them: the same everywhere.
+      const url = `${first.gatewayUrl}/write?db=${database}&consistency=all`;
+      const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+      const answer = await fetch(url, { method: 'POST', body: 'timeless v=1i', signal });
+      expect(answer.status, await answer.text()).to.equal(204);
+      const times = nodes().map((node) =>
+        node.influxd.names('SELECT v FROM timeless', { db: database }),
+      );
+      expect(new Set((await Promise.all(times)).flat()).size).to.equal(1);
       clock.step('+0');
       await first.restartAgent();
     });

@@ -8,6 +8,9 @@ import { usePointsCluster } from '../support/fault/points/points-suite.js';
 /** The words of a peer have force for 3 s: reads go on for longer than that. */
 const LONGER_THAN_WORDS_MS = 4_000;
 
+/** What it says before it has read them, it must not say. */
+const SLOW_TO_READ_HINTS = { CLUSTERFLUX_FAILPOINT: 'handoff.open.begun=delay:1500' };
+
 describe('a coordinator is killed with hints, and then the owner comes back', function () {
   this.timeout(120_000);
   const points = usePointsCluster();
@@ -35,7 +38,7 @@ describe('a coordinator is killed with hints, and then the owner comes back', fu
         await load.untilServed(2, 10);
         expect(record.servedBy.get(ownId) ?? 0).to.equal(before);
         expect(record.servedBy.get(otherId)).to.be.at.least(10);
-        await coordinator!.startAgent();
+        await coordinator!.startAgent(SLOW_TO_READ_HINTS);
       },
       { fault: 'coordinator killed with hints, owner back' },
     );

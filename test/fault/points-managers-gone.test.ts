@@ -9,6 +9,8 @@ import { writePoints, type WriteAnswer } from '../support/fault/points/gateway-c
 
 const AWAY_MS = 20_000;
 const DAY_S = 86_400;
+/** From the first refusal of a read to the next whole answer, on a busy machine. */
+const REFUSED_AT_MOST_MS = 1_000;
 
 describe('managers and etcd are gone', function () {
   this.timeout(180_000);
@@ -16,7 +18,7 @@ describe('managers and etcd are gone', function () {
 
   it('and points in groups that are made go on; others are declined, and nothing is guessed', async () => {
     const { cluster } = points();
-    const refused: number[] = [];
+    const refusedMs: number[] = [];
     await points().during(
       async (load) => {
         load.maker.isHeld = true;
@@ -32,7 +34,7 @@ describe('managers and etcd are gone', function () {
           for (const node of cluster.nodes.keys()) await load.untilServed(node, 5);
           await expectNoGroup(points(), load);
         }
-        refused.push(...load.records.map(({ figures }) => figures.failed));
+        refusedMs.push(...load.records.map(({ figures }) => figures.longestRefusedMs));
         await cluster.etcd.restart();
         await Promise.all(cluster.managers.map((manager) => manager.start()));
         load.maker.isHeld = false;
@@ -45,7 +47,7 @@ describe('managers and etcd are gone', function () {
       { fault: 'manager and etcd gone for 20 s' },
     );
     // All nodes are up, so nobody needs the managers to know who has what.
-    expect(refused, 'reads refused meanwhile').to.deep.equal([0, 0, 0]);
+    expect(Math.max(...refusedMs)).to.be.at.most(REFUSED_AT_MOST_MS);
   });
 });
 

@@ -1,5 +1,5 @@
-// The influxd of one owner answers writes late, breaks off in its answer, or says 500, while its agent and the other nodes are
-// well. It is hinted, the hints are settled, and no point is lost, doubled or strange.
+// The influxd of one owner answers late, breaks off in its answer, or says 500, while its agent and the other nodes are well.
+// Writes are hinted, the hints are settled, no point is lost, doubled or strange, and no half answer passes for a whole one.
 import { expect } from 'chai';
 import { startCluster, type TestCluster } from '../support/cluster.js';
 import { eventually } from '../support/eventually.js';
@@ -39,6 +39,7 @@ describe('an owner whose influxd is unwell', function () {
   });
   afterEach(async function () {
     proxy.mood = { kind: 'well' };
+    proxy.readMood = 'well';
     if (this.currentTest?.state === 'failed') console.log(await cluster.logTails());
   });
   after(async () => {
@@ -103,6 +104,26 @@ describe('an owner whose influxd is unwell', function () {
       });
     });
   }
+
+  it('that breaks off before the first byte of an answer is left for another owner', async () => {
+    const third = cluster.nodes[2]!;
+    proxy.readMood = 'no-body';
+    const { servedBy } = await points.untilRead(third);
+    expect(servedBy).to.not.equal(await idOf(2));
+  });
+
+  it('that breaks off in the middle of an answer breaks off the answer of its gateway', async () => {
+    const third = cluster.nodes[2]!;
+    const before = await points.read(third);
+    expect([before.servedBy, before.status]).to.deep.equal([await idOf(2), 200]);
+    proxy.readMood = 'half-body';
+    const broken = await points.read(third).catch((error: unknown) => error);
+    // As fetch says it, with or without the head of the answer.
+    expect(broken).to.be.instanceOf(TypeError);
+    expect((broken as Error).message).to.match(/^(terminated|fetch failed)$/);
+    proxy.readMood = 'well';
+    await points.untilRead(third);
+  });
 
   async function idOf(node: number): Promise<number> {
     return (await cluster.nodes[node]!.status()).node ?? 0;

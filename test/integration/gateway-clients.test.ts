@@ -68,6 +68,25 @@ describe('clients that people use', function () {
 
     behaveAsEver(urls);
 
+    it('a DELETE with bound parameters means the same on both', async () => {
+      const [write, read] = urls();
+      const reader = library(read, 'bound');
+      await reader.createDatabase('bound');
+      const points = [1, 2, 3].map((v) => ({ tags: { by: `it's ${v}` }, fields: { v } }));
+      await reader.writeMeasurement('m', points);
+      const form = { db: 'bound', q: 'DELETE FROM $m WHERE "by" = $by AND time < now()' };
+      const params = JSON.stringify({ m: { identifier: 'm' }, by: "it's 2" });
+      const body = new URLSearchParams({ ...form, params });
+      const signal = AbortSignal.timeout(10_000);
+      const answer = await fetch(`${write}/query`, { method: 'POST', body, signal });
+      expect(await answer.text()).to.equal('{"results":[{"statement_id":0}]}\n');
+      for (const { influxd } of cluster().nodes) {
+        const [result] = await influxd.query('SELECT v FROM m', { db: 'bound' });
+        const values = result?.series?.[0]?.values?.map(([, v]) => v);
+        expect(values).to.have.members([1, 3]);
+      }
+    });
+
     it('the library @influxdata/influxdb-client writes in its way for InfluxDB 1.x', async () => {
       const [write, read] = urls();
       const reader = library(read, 'v2');

@@ -104,6 +104,58 @@ const FORMS: readonly Ask[] = [
   },
 ];
 
+/** Statements that can be run again and again; influxd prints names with the database and policy that they are in. */
+const CHANGES: readonly string[] = [
+  'create database many with duration 2h30m shard duration 1d',
+  'CREATE DATABASE many WITH NAME x',
+  'create retention policy p on many duration 120m replication 1 shard duration 60m',
+  'ALTER RETENTION POLICY p ON many DURATION inf',
+  'ALTER RETENTION POLICY p ON many DURATION 36h REPLICATION 1 SHARD DURATION 1h',
+  'CREATE CONTINUOUS QUERY q ON many BEGIN SELECT mean(v) AS "m" INTO many.autogen.x FROM many.autogen.cpu GROUP BY time(60m), * END',
+  'DROP CONTINUOUS QUERY q ON many',
+  "CREATE USER u WITH PASSWORD 'p'",
+  "SET PASSWORD FOR u = 'p'",
+  'GRANT READ ON many TO u',
+  'REVOKE ALL ON many FROM u',
+  'GRANT ALL PRIVILEGES TO u',
+  'REVOKE ALL PRIVILEGES FROM u',
+  'DELETE FROM nope WHERE time < now() - 90m',
+  "DROP SERIES FROM nope, /no\\/pe/ WHERE a = 'b' or b !~ /c/",
+  'DROP MEASUREMENT "no pe"',
+  'DROP DATABASE nope',
+  'SELECT v INTO many.autogen.nope FROM many.autogen.nope WHERE time > 90s',
+];
+
+const BOUND: readonly (readonly [q: string, params: string])[] = [
+  ['DELETE FROM $m WHERE a = $a', '{"m":{"identifier":"no pe"},"a":"it\'s"}'],
+  ['DELETE FROM $m', '{"m":{"regex":"no/pe"}}'],
+  ['DELETE FROM $m', '{"m":"nope"}'],
+  ['DELETE FROM nope WHERE time < $t', '{"t":9007199254740993}'],
+  ['DELETE FROM nope WHERE time < $t', '{"t":9223372036854775808}'],
+  ['DELETE FROM nope WHERE time < $t', '{"t":1e3}'],
+  ['DELETE FROM nope WHERE time < now() - $t', '{"t":{"duration":"2h"}}'],
+  ['DELETE FROM nope WHERE a = $a', '{}'],
+  ['DELETE FROM nope WHERE a = $a', '{"a":null}'],
+  ['DROP SERIES FROM nope WHERE a = $a', '{"a":"x\\ny"}'],
+  ['DROP MEASUREMENT $m', '{"m":{"identifier":"no pe"}}'],
+  ['CREATE DATABASE $d', '{"d":{"identifier":"a b"}}'],
+  ['CREATE DATABASE $d', '{"d":"a b"}'],
+  [
+    'CREATE RETENTION POLICY r ON $d DURATION $t REPLICATION $n',
+    '{"d":{"identifier":"a b"},"t":{"duration":"120m"},"n":1}',
+  ],
+  ['CREATE RETENTION POLICY r2 ON many DURATION 1h REPLICATION $n', '{"n":1.0}'],
+  ['CREATE USER $u WITH PASSWORD $p', '{"u":{"ident":"u 1"},"p":"it\'s"}'],
+  [
+    'SELECT v INTO many.autogen.$t FROM many.autogen.nope WHERE v > $v',
+    '{"t":{"identifier":"x"},"v":1.5}',
+  ],
+  [
+    'CREATE CONTINUOUS QUERY c ON many BEGIN SELECT mean(v) INTO many.autogen.x FROM many.autogen.y WHERE host = $a AND v > $f AND i = $i AND w = $g AND b = $b GROUP BY time($d) END',
+    '{"a":"it\'s","f":1.0,"i":9007199254740993,"g":{"float":2.5},"b":true,"d":{"duration":"1h"}}',
+  ],
+];
+
 const READS = /^\s*(?:SELECT(?![\s\S]*\bINTO\b)|SHOW|EXPLAIN)\b/i;
 /** What two requests can't be answered alike by: times of a running process. */
 const CHANGING = /SHOW (?:STATS|DIAGNOSTICS|QUERIES|SHARDS)|EXPLAIN ANALYZE|now\(\)/i;
@@ -342,6 +394,17 @@ describe('the gateway answers queries as influxd does', () => {
     await both({ parameters, method: 'GET' });
     await both({ parameters, method: 'GET', headers: { accept: 'application/x-msgpack' } });
     await both({ parameters: { ...parameters, pretty: 'true' }, method: 'GET' });
+    for (const q of CHANGES) await both({ parameters: { db: 'many', q }, method: 'GET' });
+  });
+
+  it('binds parameters in what changes something', async () => {
+    for (const [q, params] of BOUND) {
+      for (const method of ['POST', 'GET'] as const) {
+        await both({ parameters: { db: 'many', q, params }, method });
+      }
+    }
+    const { body } = await both({ parameters: { q: 'SHOW CONTINUOUS QUERIES' } });
+    expect(body).to.include("host = 'it\\\\'s' AND v \\u003e 1.000 AND i = 9007199254740993");
   });
 
   it('runs an asynchronous query after its answer', async () => {

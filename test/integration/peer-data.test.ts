@@ -70,6 +70,7 @@ describe('points between agents', function () {
         },
       },
       gate: { epoch: 1 },
+      stands: () => [],
       monotonicMs: () => 1,
       reach: async (version) => version <= 7,
       runDeletes: async () => true,

@@ -18,6 +18,8 @@ export interface NodePlace extends MemberPlace {
   readonly influxd: InfluxdOptions;
   /** The managers, asked for at each start of the agent. */
   readonly endpoints: () => Promise<readonly string[]>;
+  /** The address that others are told of, given the port that the agent listens on; that one where absent. */
+  readonly advertise?: ((port: number) => Promise<string>) | undefined;
 }
 
 const ASK_WITHIN_MS = 5_000;
@@ -118,12 +120,14 @@ export class ClusterNode {
     if (this.port === 0) this.port = await freePort();
     if (this.gatewayPort === 0) this.gatewayPort = await freePort();
     const own = await place.config();
+    const advertised = await place.advertise?.(this.port);
     const config = mergeConfig(own, {
       agent: {
         cluster: place.cluster,
         endpoints: await place.endpoints(),
         'state-dir': this.stateDir,
         'bind-address': `127.0.0.1:${this.port}`,
+        ...(advertised === undefined ? {} : { 'advertise-address': advertised }),
         ...own['agent'],
       },
       influxdb: {

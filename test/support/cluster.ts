@@ -38,6 +38,8 @@ export interface ClusterOptions {
     node: number,
     managers: readonly string[],
   ) => readonly string[] | Promise<readonly string[]>;
+  /** The address that others are told of an agent which listens on `port`. Asked for at each start. */
+  readonly advertise?: (node: number, port: number) => Promise<string>;
   /** The endpoints of etcd that a manager is told of; all where absent. Managers are counted from 0. */
   readonly etcdEndpoints?: (manager: number, etcd: Etcd) => Promise<readonly string[]>;
   /** Where logs and configuration files go, and stay; a temporary directory, removed by `stop`, where absent. */
@@ -55,6 +57,8 @@ export interface NodeOptions {
   readonly withAgent?: boolean;
   /** The managers that it is told of; as the cluster's options say where absent. */
   readonly endpoints?: readonly string[];
+  /** Runs this launcher; the cluster's where absent. */
+  readonly launcher?: string;
 }
 
 const CONVERGED_WITHIN_MS = 10_000;
@@ -201,10 +205,11 @@ export class TestCluster {
   }
 
   private makeNode(index: number, options: NodeOptions): ClusterNode {
-    const { influxd, endpoints } = this.options;
+    const { influxd, endpoints, advertise } = this.options;
     const urls = () => this.managers.map(({ url }) => url);
     return new ClusterNode({
       ...this.common(),
+      ...(options.launcher === undefined ? {} : { launcher: options.launcher }),
       index,
       cluster: this.name,
       influxd: {
@@ -214,6 +219,7 @@ export class TestCluster {
       },
       config: async () => this.config(options.config),
       endpoints: async () => options.endpoints ?? endpoints?.(index, urls()) ?? urls(),
+      advertise: advertise && ((port) => advertise(index, port)),
     });
   }
 

@@ -1,5 +1,6 @@
 // Tells every peer, at least once a second, what this node holds for it, and the first hint before the write is answered. An
-// owner that can't be told is flagged in the registry, once, until all hints for it are delivered.
+// owner that can't be told is flagged in the registry, once, until all hints for it are delivered; where that can't be done
+// either, more than half of all nodes have to stand for it that the owner hears of it, else the write is not answered.
 import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { AppError, isAbort } from '../../../shared/errors/app-error.js';
@@ -12,15 +13,11 @@ import type { Handoff } from '../handoff/port.js';
 import type { BacklogNews } from '../owner/port.js';
 import type { ClusterNode, NodeDirectory } from '../placement/port.js';
 import { Flags, type BehindFlags } from './flags.js';
+import type { LastWords } from './last-words.js';
 import type { Holding, News } from './news-wire.js';
-import {
-  BACKLOG_PATH,
-  covers,
-  FRESH_MS,
-  newsAnswerSchema,
-  NOTHING,
-  TELL_EVERY_MS,
-} from './news-wire.js';
+import { BACKLOG_PATH, FRESH_MS, newsAnswerSchema, TELL_EVERY_MS } from './news-wire.js';
+import type { Said } from './said.js';
+import { Listener } from './said.js';
 
 export interface AnnouncerDeps {
   readonly handoff: Pick<Handoff, 'backlogs'>;
@@ -30,25 +27,11 @@ export interface AnnouncerDeps {
   /** What became of a word: whether the peer's address refuses connections matters to the judge of reads. */
   readonly onRefused: (uid: string, signal: AbortSignal) => Promise<void>;
   readonly onNotRefused: (uid: string) => void;
+  /** Who holds hints for that owner and could not tell it, by their own words. */
+  readonly lastWords: Pick<LastWords, 'untoldHoldersOf'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly boot?: string;
-}
-
-interface Listener {
-  /** What it knows at least, whichever of the words on their way it gets. */
-  told: Holding;
-  toldSequence: number;
-  /** The last word that said less than it knew: what an earlier one said it may have forgotten by that. */
-  weakenedBy: number;
-  /** It could be neither told nor flagged, and answers no reads by an earlier word any more. */
-  isGivenUp: boolean;
-  tick: { readonly boot: string; readonly ms: number; readonly heardMs: number } | undefined;
-  gate: { readonly boot: string; readonly epoch: number; readonly sinceMs: number } | undefined;
-  isTelling: boolean;
-  /** It was to be told again while it was being told. */
-  isOwed: boolean;
-  announcing: Promise<void> | undefined;
 }
 
 type Told = 'told' | 'refused' | 'silent';
@@ -58,12 +41,15 @@ const TELL_WITHIN_MS = 1_000;
 /** The first hint of an owner that hangs: a client waits for this. */
 const ANNOUNCE_WITHIN_MS = 500;
 const LOOK_EVERY_MS = 50;
+/** From the first silence: its last word has lost its force by then, and those of the nodes that are to stand for it too. */
+const UNTOLD_WITHIN_MS = FRESH_MS + 1_500;
 
 export class Announcer implements BacklogNews {
   private readonly boot: string;
   private readonly startedMs: number;
   private readonly listeners = new Map<string, Listener>();
   private readonly flags: Flags;
+  private readonly announcing = new Map<string, Promise<void>>();
   private sequence = 0;
   private lifetime: AbortSignal = new AbortController().signal;
 
@@ -92,16 +78,28 @@ export class Announcer implements BacklogNews {
     const owner = this.deps.directory.byUid(ownerUid);
     // Nobody reads from who is not registered, and this node's own hints count here anyway.
     if (owner === undefined || ownerUid === this.deps.directory.self.uid) return;
-    const listener = this.listenerOf(ownerUid);
     // One that is under way may have begun before this hint was kept.
-    if (!this.isKnown(ownerUid, listener) && listener.announcing !== undefined) {
-      await untilAborted(listener.announcing, signal);
-    }
-    if (this.isKnown(ownerUid, listener)) return;
-    listener.announcing ??= this.begin(owner, listener).finally(() => {
-      listener.announcing = undefined;
+    const before = this.announcing.get(ownerUid);
+    if (!this.isKnown(ownerUid) && before !== undefined) await untilAborted(before, signal);
+    if (this.isKnown(ownerUid)) return;
+    const begun = this.announcing.get(ownerUid) ?? this.begin(owner);
+    this.announcing.set(ownerUid, begun);
+    await untilAborted(begun, signal);
+  }
+
+  /**
+   * Those of the owners that a holder could not tell for whom it may count on this node: they answer no read any more by a word
+   * from here that does not name the holder.
+   */
+  stands(holder: string, owners: readonly string[]): string[] {
+    const nowMs = this.deps.clock.monotonicMs();
+    return owners.filter((uid) => {
+      if (uid === this.deps.directory.self.uid) return false;
+      const listener = this.listenerOf(uid);
+      if (listener.told.witnessed.has(holder)) return true;
+      this.greet(uid);
+      return nowMs >= this.forceUntilMs(listener);
     });
-    await untilAborted(listener.announcing, signal);
   }
 
   drained(ownerUid: string): void {
@@ -115,29 +113,73 @@ export class Announcer implements BacklogNews {
     this.attend(owner, this.lifetime);
   }
 
-  /** The owner knows, or the registry says it for us, or neither could be had and will be tried again with each round. */
-  private isKnown(uid: string, { told, isGivenUp }: Listener): boolean {
-    return isGivenUp || this.flags.isSet(uid) || covers(told, this.holdingOf(uid));
+  /** The owner knows, or goes by no word of ours any more and the registry says it for us, or others do. */
+  private isKnown(uid: string): boolean {
+    if (this.isTold(uid)) return true;
+    return !this.hasForce(uid) && (this.flags.isSettled(uid) || this.isStoodFor(uid));
   }
 
-  private async begin(owner: ClusterNode, listener: Listener): Promise<void> {
+  private isTold(uid: string): boolean {
+    return this.listenerOf(uid).knowsHolding(this.holdingOf(uid));
+  }
+
+  /** More than half of all nodes, this one among them: so one of any half that the owner hears. */
+  private isStoodFor(uid: string): boolean {
+    const others = this.peers().filter((peer) => this.listenerOf(peer.uid).standsFor.has(uid));
+    return this.isMajority(1 + others.length);
+  }
+
+  private isMajority(count: number): boolean {
+    return 2 * count > this.deps.directory.all().length;
+  }
+
+  private begin(owner: ClusterNode): Promise<void> {
+    return this.makeKnown(owner).finally(() => {
+      this.announcing.delete(owner.uid);
+    });
+  }
+
+  private async makeKnown(owner: ClusterNode): Promise<void> {
     const told = await this.tell(owner, ANNOUNCE_WITHIN_MS, this.lifetime);
     if (told === 'told') return;
-    const flagged = this.flags.set(owner, this.lifetime);
-    // Who may still answer reads by our last word is given the time that this word has left.
-    if (told === 'silent') await this.untilForceIsLost(owner.uid, listener);
-    await flagged;
-    listener.isGivenUp = !this.isKnown(owner.uid, listener);
+    const listener = this.listenerOf(owner.uid);
+    const flagged = this.flags.set(owner, this.lifetime).then(() => {
+      listener.isFlagTried = true;
+    });
+    if (told === 'silent') return this.untilKnown(owner, listener);
+    // It is dead, and nobody reads from it. Once the registry was asked in vain, that is left to the rounds.
+    if (!listener.isFlagTried) await flagged;
   }
 
-  private async untilForceIsLost(uid: string, listener: Listener): Promise<void> {
+  /** Who may still answer reads, by our last word or by a list of nodes, is given the time that these have left. */
+  private async untilKnown({ uid, id }: ClusterNode, listener: Listener): Promise<void> {
     const { clock } = this.deps;
-    const { lifetime } = this;
-    const untilMs = (listener.tick?.heardMs ?? this.startedMs) + FRESH_MS;
-    while (clock.monotonicMs() < untilMs && !covers(listener.told, this.holdingOf(uid))) {
-      if (lifetime.aborted) return;
-      await clock.sleep(LOOK_EVERY_MS, lifetime).catch(() => undefined); // the loop sees why
+    const untilMs = clock.monotonicMs() + UNTOLD_WITHIN_MS;
+    for (const peer of this.peers()) if (peer.uid !== uid) this.attend(peer, this.lifetime);
+    while (!this.isKnown(uid)) {
+      const isHopeless = listener.isFlagTried && !this.flags.isSet(uid) && !this.hearsMajority();
+      if (isHopeless || clock.monotonicMs() >= untilMs) throw isolated(id);
+      await clock.sleep(LOOK_EVERY_MS, this.lifetime);
     }
+  }
+
+  /** Whether it may answer reads by our last word. */
+  private hasForce(uid: string): boolean {
+    return this.deps.clock.monotonicMs() < this.forceUntilMs(this.listenerOf(uid));
+  }
+
+  /** The words of an earlier run, of which nothing is known, had a tick from before this run. */
+  private forceUntilMs({ tick }: Listener): number {
+    return (tick?.heardMs ?? this.startedMs) + FRESH_MS;
+  }
+
+  private hearsMajority(): boolean {
+    const sinceMs = this.deps.clock.monotonicMs() - FRESH_MS;
+    const heard = this.peers().filter(({ uid }) => {
+      const { tick } = this.listenerOf(uid);
+      return tick !== undefined && tick.heardMs >= sinceMs;
+    });
+    return this.isMajority(1 + heard.length);
   }
 
   /** One round for one peer: tells it, and keeps its flag as it should be. Never rejects, never twice at once. */
@@ -175,26 +217,17 @@ export class Announcer implements BacklogNews {
   private async tell(peer: ClusterNode, withinMs: number, signal: AbortSignal): Promise<Told> {
     const { client, clock, onNotRefused, onRefused } = this.deps;
     const listener = this.listenerOf(peer.uid);
-    const holding = this.holdingOf(peer.uid);
-    const news = this.newsFor(peer.uid, listener, holding);
-    weaken(listener, holding, news.sequence);
+    const said = this.toSay(peer.uid);
+    const news = this.newsFor(peer.uid, listener, said);
+    listener.noteSending(said, news);
     const body = Buffer.from(JSON.stringify(news));
     const call = { method: 'POST', path: BACKLOG_PATH, body, deadlineMs: withinMs } as const;
     try {
       const answer = await client.call(peer.address, peer.uid, call, signal);
       onNotRefused(peer.uid);
       if (answer.status !== 200) return 'silent';
-      const said = newsAnswerSchema.parse(JSON.parse(answer.body.toString('utf8')));
-      listener.tick = { boot: said.boot, ms: said.tick, heardMs: clock.monotonicMs() };
-      const { gate } = listener;
-      if (gate?.boot !== said.boot || gate.epoch !== said.epoch) {
-        listener.gate = { boot: said.boot, epoch: said.epoch, sinceMs: clock.nowMs() };
-      }
-      if (news.sequence > listener.toldSequence && news.sequence >= listener.weakenedBy) {
-        listener.toldSequence = news.sequence;
-        listener.told = holding;
-        listener.isGivenUp = false;
-      }
+      const heard = newsAnswerSchema.parse(JSON.parse(answer.body.toString('utf8')));
+      listener.noteAnswer(said, news, heard, clock);
       return 'told';
     } catch (error) {
       if (signal.aborted) throw error;
@@ -208,7 +241,13 @@ export class Announcer implements BacklogNews {
     }
   }
 
-  private newsFor(uid: string, { tick, gate }: Listener, holding: Holding): News {
+  private toSay(uid: string): Said {
+    const { lastWords } = this.deps;
+    const witnessed = lastWords.untoldHoldersOf(uid).filter((holder) => holder !== uid);
+    return { holding: this.holdingOf(uid), witnessed: new Set(witnessed) };
+  }
+
+  private newsFor(uid: string, { tick, gate }: Listener, { holding, witnessed }: Said): News {
     this.sequence += 1;
     const groups = holding.kind === 'some' ? [...(holding.groups ?? [])] : [];
     return {
@@ -217,11 +256,23 @@ export class Announcer implements BacklogNews {
       sequence: this.sequence,
       holds: holding.kind === 'some',
       groups,
+      untold: this.untold().filter((owner) => owner !== uid),
+      witnessed: [...witnessed],
       ...(tick === undefined ? {} : { tick: { boot: tick.boot, ms: tick.ms } }),
       ...(gate === undefined || !this.isDrainedSince(uid, gate.sinceMs)
         ? {}
         : { drained: { boot: gate.boot, epoch: gate.epoch } }),
     };
+  }
+
+  /** Also those of an earlier run of which nothing is known yet. */
+  private untold(): string[] {
+    const { handoff, directory } = this.deps;
+    return handoff
+      .backlogs()
+      .filter(({ ownerUid, records }) => records > 0 && ownerUid !== directory.self.uid)
+      .map(({ ownerUid }) => ownerUid)
+      .filter((owner) => !this.flags.isSettled(owner) && !this.isTold(owner));
   }
 
   /** Both times are of this machine's clock: where it jumps, the owner's gate opens late, at its timeout at the latest. */
@@ -252,27 +303,20 @@ export class Announcer implements BacklogNews {
   private listenerOf(uid: string): Listener {
     const known = this.listeners.get(uid);
     if (known !== undefined) return known;
-    const listener: Listener = {
-      ...{ told: NOTHING, toldSequence: 0, weakenedBy: 0, isGivenUp: false },
-      ...{
-        tick: undefined,
-        gate: undefined,
-        isTelling: false,
-        isOwed: false,
-        announcing: undefined,
-      },
-    };
+    const listener = new Listener();
     this.listeners.set(uid, listener);
     return listener;
   }
 }
 
-/** A word that says less than the peer knows is on its way: from now on it may know no more than that. */
-function weaken(listener: Listener, holding: Holding, sequence: number): void {
-  if (covers(holding, listener.told)) return;
-  listener.told = holding;
-  listener.weakenedBy = sequence;
-  listener.isGivenUp = false;
+function isolated(owner: number): AppError {
+  const why = `node ${owner} does not answer and could lack these points unknowingly`;
+  const tried = 'no manager could be reached to flag it, nor more than half of all nodes';
+  return new AppError(
+    'isolated',
+    `${why}: ${tried}; what was applied or hinted stays, send it again when the network is whole`,
+    { status: 503, retryable: true, retryAfterSeconds: 1 },
+  );
 }
 
 /** The work goes on: others wait for it too. */

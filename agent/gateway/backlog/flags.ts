@@ -4,6 +4,7 @@ import { isAbort, messageOf } from '../../../shared/errors/app-error.js';
 import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { Logger } from '../../../shared/log/logger.js';
 import type { ClusterNode, NodeDirectory } from '../placement/port.js';
+import { LIST_GOOD_MS } from './news-wire.js';
 
 /** PUT and DELETE /nodes/{cluster}/{owner}/behind/{holder}. Throw as every call to a manager. */
 export interface BehindFlags {
@@ -26,8 +27,12 @@ const AGAIN_MS = 2_000;
 interface Flag {
   /** As this run knows it. */
   isSet: boolean;
+  /** When the registry was known to have it. */
+  setMs: number;
   work: Promise<void>;
-  triedMs: number;
+  /** When it was last tried to set it in vain, and to clear it at all. */
+  failedMs: number;
+  clearedMs: number;
 }
 
 export class Flags {
@@ -39,12 +44,18 @@ export class Flags {
     return this.flags.get(uid)?.isSet === true;
   }
 
+  /** Set for so long that nobody goes by a list of nodes without it any more. */
+  isSettled(uid: string): boolean {
+    const flag = this.flags.get(uid);
+    return flag?.isSet === true && this.deps.clock.monotonicMs() >= flag.setMs + LIST_GOOD_MS;
+  }
+
   /** Resolves when it is set, or can't be now; never rejects. */
   set(owner: ClusterNode, signal: AbortSignal): Promise<void> {
     const flag = this.flagOf(owner.uid);
     return this.inTurn(flag, async () => {
       const { id: holder } = this.deps.directory.self;
-      if (flag.isSet || holder === undefined || this.isTooSoon(flag)) return;
+      if (flag.isSet || holder === undefined || this.isTooSoon(flag.failedMs)) return;
       await this.attempt('set', owner, holder, signal);
     });
   }
@@ -52,11 +63,14 @@ export class Flags {
   /** As `set`; nothing where none is set. */
   clear(owner: ClusterNode, signal: AbortSignal): Promise<void> {
     const flag = this.flagOf(owner.uid);
+    const wasSet = flag.isSet;
+    // At once: whoever makes a hint from now on may not count on it.
+    flag.isSet = false;
     return this.inTurn(flag, async () => {
       const { id: holder } = this.deps.directory.self;
       if (holder === undefined) return;
       const isListed = this.deps.directory.node(owner.id)?.behind.includes(holder) === true;
-      if (!flag.isSet && (!isListed || this.isTooSoon(flag))) return;
+      if (!wasSet && (!isListed || this.isTooSoon(flag.clearedMs))) return;
       await this.attempt('clear', owner, holder, signal);
     });
   }
@@ -69,7 +83,7 @@ export class Flags {
   ): Promise<void> {
     const { flags, clock, logger } = this.deps;
     const flag = this.flagOf(owner.uid);
-    flag.triedMs = clock.monotonicMs();
+    if (what === 'clear') flag.clearedMs = clock.monotonicMs();
     const fields = { op: what, target: owner.id };
     try {
       await flags[what](
@@ -78,10 +92,12 @@ export class Flags {
         AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]),
       );
       flag.isSet = what === 'set';
+      flag.setMs = clock.monotonicMs();
       if (flag.isSet)
         logger.info('a node that hints are held for could not be told, and is flagged', fields);
     } catch (error) {
       if (isAbort(error) && signal.aborted) return;
+      if (what === 'set') flag.failedMs = clock.monotonicMs();
       logger.warn('flagging a node that hints are held for failed', {
         ...fields,
         reason: messageOf(error),
@@ -89,8 +105,8 @@ export class Flags {
     }
   }
 
-  private isTooSoon(flag: Flag): boolean {
-    return this.deps.clock.monotonicMs() < flag.triedMs + AGAIN_MS;
+  private isTooSoon(sinceMs: number): boolean {
+    return this.deps.clock.monotonicMs() < sinceMs + AGAIN_MS;
   }
 
   /** One after the other: a flag that is set while an older one is being cleared stays set. */
@@ -102,7 +118,10 @@ export class Flags {
   private flagOf(uid: string): Flag {
     const known = this.flags.get(uid);
     if (known !== undefined) return known;
-    const flag: Flag = { isSet: false, work: Promise.resolve(), triedMs: -Infinity };
+    const flag: Flag = {
+      ...{ isSet: false, setMs: -Infinity },
+      ...{ work: Promise.resolve(), failedMs: -Infinity, clearedMs: -Infinity },
+    };
     this.flags.set(uid, flag);
     return flag;
   }

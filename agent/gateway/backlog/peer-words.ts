@@ -1,5 +1,5 @@
-// What every peer has said about the hints that it holds for this node, how fresh that is, and which peers are gone for sure.
-// It decides nothing: the judge of reads and the gate of writes ask it.
+// What every peer has said about the hints that it or a third one holds for this node, how fresh that is, and which peers are
+// gone for sure. It decides nothing: the judge of reads and the gate of writes ask it.
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { NodeDirectory } from '../placement/port.js';
@@ -9,7 +9,7 @@ import { FRESH_MS } from './news-wire.js';
 
 export interface PeerWordsDeps {
   readonly lastWords: Pick<LastWords, 'of' | 'note'>;
-  readonly directory: Pick<NodeDirectory, 'self' | 'node' | 'byUid' | 'refresh'>;
+  readonly directory: Pick<NodeDirectory, 'self' | 'node' | 'byUid' | 'refresh' | 'readBegunMs'>;
   readonly clock: Pick<Clock, 'monotonicMs'>;
   /** A peer has begun a new run: it wants to know what this node holds for it. */
   readonly onNewRun?: (uid: string) => void;
@@ -26,11 +26,14 @@ interface Heard {
   /** Since when it has held hints without a break; undefined: it holds none. */
   holdsSinceMs: number | undefined;
   drainedEpoch: number;
+  /** Holders of hints for this node that could not tell it, as it passes on. */
+  witnessed: ReadonlySet<string>;
 }
 
-/** Of a peer whose address refuses connections. `isGone`: its last word is known to be its last. */
+/** Of a peer whose address refuses connections. */
 interface Line {
-  isGone: boolean;
+  /** Why its last word is known to be its last: it had force when the address refused, or the registry knows of no later one. */
+  gone: 'by-word' | 'by-registry' | undefined;
   isAsking: boolean;
   askedMs: number;
 }
@@ -59,7 +62,8 @@ export class PeerWords {
       : { kind: 'none' };
     if (!news.holds) heard.holdsSinceMs = undefined;
     else heard.holdsSinceMs ??= this.nowMs;
-    await this.deps.lastWords.note(news.from, holding);
+    heard.witnessed = new Set(news.witnessed);
+    await this.deps.lastWords.note(news.from, holding, news.untold);
     if (news.tick?.boot === this.boot) {
       heard.freshUntilMs = Math.max(heard.freshUntilMs, news.tick.ms + FRESH_MS);
     }
@@ -77,9 +81,20 @@ export class PeerWords {
     return this.nowMs < (this.heard.get(uid)?.freshUntilMs ?? 0);
   }
 
+  /** When its last word lost its force, or will; undefined: none of this run had any. */
+  forceUntilMs(uid: string): number | undefined {
+    const untilMs = this.heard.get(uid)?.freshUntilMs;
+    return untilMs === 0 ? undefined : untilMs;
+  }
+
   /** Its address refuses connections, and nothing that it acknowledged since its last word is unknown here. */
   isGone(uid: string): boolean {
-    return this.lines.get(uid)?.isGone === true;
+    return this.lines.get(uid)?.gone !== undefined;
+  }
+
+  /** Gone, and all that it had to pass on for others is known here too: its last word had force when its address refused. */
+  isHeardOut(uid: string): boolean {
+    return this.lines.get(uid)?.gone === 'by-word';
   }
 
   /** How long it has held hints without a break, by its words of this run; undefined: it holds none. */
@@ -93,13 +108,15 @@ export class PeerWords {
     return this.heard.get(uid)?.drainedEpoch ?? 0;
   }
 
-  /** The registry says that it holds hints and could not tell us. It counts until it tells itself. */
+  /** The registry, or a third node, says that it holds hints and could not tell us. It counts until it tells itself. */
   isFlagged(uid: string): boolean {
+    if (this.isFresh(uid)) return false;
+    if ([...this.heard.values()].some(({ witnessed }) => witnessed.has(uid))) return true;
     const { directory } = this.deps;
     const { id: own } = directory.self;
     const peer = directory.byUid(uid)?.id;
     if (own === undefined || peer === undefined) return false;
-    return directory.node(own)?.behind.includes(peer) === true && !this.isFresh(uid);
+    return directory.node(own)?.behind.includes(peer) === true;
   }
 
   /** Somebody answers at its address, or nothing does: what it has to say it says itself. */
@@ -113,20 +130,28 @@ export class PeerWords {
    */
   async noteRefused(uid: string, signal: AbortSignal): Promise<void> {
     const line = this.lineOf(uid);
-    if (line.isGone || line.isAsking) return;
+    if (line.gone !== undefined || line.isAsking) return;
     if (this.isFresh(uid)) {
-      line.isGone = true;
+      line.gone = 'by-word';
       return;
     }
     if (this.nowMs < line.askedMs + ASK_AGAIN_MS) return;
     line.isAsking = true;
     line.askedMs = this.nowMs;
     try {
-      const isKnown = await this.deps.directory.refresh(signal);
-      if (isKnown && !this.isFlagged(uid)) line.isGone = true;
+      const isKnown = await this.readAfter(line.askedMs, signal);
+      if (isKnown && !this.isFlagged(uid)) line.gone = 'by-registry';
     } finally {
       line.isAsking = false;
     }
+  }
+
+  /** Whether a list of nodes is had that was asked for after that. One that is just being read was asked for before. */
+  private async readAfter(sinceMs: number, signal: AbortSignal): Promise<boolean> {
+    const { directory } = this.deps;
+    const isLate = () => (directory.readBegunMs ?? -Infinity) >= sinceMs;
+    if (!(await directory.refresh(signal))) return false;
+    return isLate() || ((await directory.refresh(signal)) && isLate());
   }
 
   private get nowMs(): number {
@@ -136,7 +161,7 @@ export class PeerWords {
   private lineOf(uid: string): Line {
     const known = this.lines.get(uid);
     if (known !== undefined) return known;
-    const line = { isGone: false, isAsking: false, askedMs: -Infinity };
+    const line: Line = { gone: undefined, isAsking: false, askedMs: -Infinity };
     this.lines.set(uid, line);
     return line;
   }
@@ -148,6 +173,7 @@ export class PeerWords {
       const heard: Heard = {
         ...{ boot, sequence, retired: new Set<string>() },
         ...{ freshUntilMs: 0, holdsSinceMs: undefined, drainedEpoch: 0 },
+        witnessed: new Set<string>(),
       };
       this.heard.set(from, heard);
       this.deps.onNewRun?.(from);

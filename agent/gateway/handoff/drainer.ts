@@ -52,12 +52,18 @@ export interface DrainerDeps {
   readonly directOf: (sequence: number) => Promise<unknown> | undefined;
   /** All is delivered, durably, and nothing new is waiting: called in the same turn in which that is true. */
   readonly onDrained: () => void;
+  /** A request was given up that the owner may still hold; `last`: the newest hint in it. */
+  readonly onHeld: (last: number, batch: Batch) => void;
+  /** Nothing can be sent for now: the owner is away, or refuses. */
+  readonly onPause: () => void;
 }
 
 export class Drainer {
   state: Backlog['state'] = 'idle';
   lastError: string | undefined;
   private ahead: LogItem | undefined;
+  /** The newest hint of what is being delivered. */
+  private last = 0;
   private readonly backoff: Backoff;
   private wakeUp = new AbortController();
   /** For hints, not for the owner. */
@@ -170,6 +176,7 @@ export class Drainer {
       }
       const part = parts === undefined ? joined(open) : parts[0];
       if (part === undefined) break;
+      this.last = open.at(-1)?.sequence ?? 0;
       const rest = await this.attempt(part, signal);
       if (rest === 'again') await this.pause(signal);
       else if (parts !== undefined || rest.length > 0) {
@@ -260,6 +267,7 @@ export class Drainer {
         return 'again';
       case 'failed':
         this.lastError = outcome.why;
+        if (outcome.isHeld === true) this.deps.onHeld(this.last, batch);
         return 'again';
     }
   }
@@ -312,6 +320,7 @@ export class Drainer {
   private async untilRegistered(signal: AbortSignal): Promise<void> {
     while (this.deps.node() === undefined) {
       this.state = 'stopped';
+      this.deps.onPause();
       this.lastError = 'no such node is registered';
       await this.sleep(this.deps.retryMaxIntervalMs, signal);
     }
@@ -333,6 +342,7 @@ export class Drainer {
 
   private async pause(signal: AbortSignal): Promise<void> {
     this.state = 'backing-off';
+    this.deps.onPause();
     await this.sleep(this.backoff.nextDelayMs(), signal);
   }
 

@@ -49,6 +49,12 @@ export interface HandoffDeps {
     why: string,
     signal: AbortSignal,
   ) => Promise<void>;
+  /** An older value may come to stand over a newer one at the owner: resolves once that is recorded. Tried again where it rejects. */
+  readonly onUnsure?: (
+    ownerUid: string,
+    groups: readonly number[],
+    signal: AbortSignal,
+  ) => Promise<void>;
   /** Smaller segments, for tests. */
   readonly segmentBytes?: number;
   readonly keptBytes?: number;
@@ -113,6 +119,16 @@ export class HintedHandoff implements Handoff {
       if (rest === 0) this.arriving.delete(ownerUid);
       else this.arriving.set(ownerUid, rest);
     }
+  }
+
+  drained(ownerUid: string): Promise<boolean> {
+    if (!this.holds(ownerUid)) return Promise.resolve(true);
+    // Its log is just being opened: the first hint is told by nobody to wait.
+    return this.opened.get(ownerUid)?.drained() ?? Promise.resolve(false);
+  }
+
+  isNearlyDrained(ownerUid: string): boolean {
+    return this.opened.get(ownerUid)?.isNearlyDrained ?? false;
   }
 
   settle({ ownerUid, sequence }: HintRef): void {
@@ -244,9 +260,11 @@ export class HintedHandoff implements Handoff {
       afterDeletes,
       onLost: (groups: readonly number[] | undefined, why: string, signal: AbortSignal) =>
         this.deps.onLost(uid, groups ?? this.groupsOf(uid), why, signal),
-      onDrained: () => this.drained(uid, log),
+      onDrained: () => this.noteDrained(uid, log),
     };
-    const owner = new OwnerHints(log, { uid, directory, files, clock, logger, drain });
+    const onUnsure = async (groups: readonly number[], signal: AbortSignal) =>
+      this.deps.onUnsure?.(uid, groups, signal);
+    const owner = new OwnerHints(log, { uid, directory, files, clock, logger, drain, onUnsure });
     this.opened.set(uid, owner);
     owner.start();
     return owner;
@@ -257,7 +275,7 @@ export class HintedHandoff implements Handoff {
     return groups === undefined ? undefined : [...groups];
   }
 
-  private drained(uid: string, log: OwnerLog): void {
+  private noteDrained(uid: string, log: OwnerLog): void {
     // Nothing was held since the last time: there is nothing to tell.
     if (this.ownersFile?.all.has(uid) !== true) return;
     // In this turn nothing is held: whatever comes next registers its groups again, behind this removal.

@@ -7,14 +7,16 @@ import type { ApplyOutcome, Batch } from '../owner/port.js';
 import { appendDeadLetter } from './dead-letters.js';
 import type { DrainerDeps } from './drainer.js';
 import { Drainer } from './drainer.js';
+import { CHUNK_BYTES } from './chunk.js';
 import type { HintFiles } from './hint-files.js';
 import type { OwnerLog } from './owner-log.js';
 import type { Backlog } from './port.js';
 import { Tally } from './tally.js';
+import { UnsureOrder } from './unsure-order.js';
 
 export type OwnerDrain = Omit<
   DrainerDeps,
-  'log' | 'tally' | 'bury' | 'directOf' | 'clock' | 'logger'
+  'log' | 'tally' | 'bury' | 'directOf' | 'clock' | 'logger' | 'onPause' | 'onHeld'
 >;
 
 export interface OwnerHintsOptions {
@@ -24,21 +26,28 @@ export interface OwnerHintsOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly drain: OwnerDrain;
+  /** Records that newer points may stand behind older ones there. May reject; it is tried again. */
+  readonly onUnsure: (groups: readonly number[], signal: AbortSignal) => Promise<void>;
 }
 
 export class OwnerHints {
   readonly tally: Tally;
+  private readonly order: UnsureOrder;
   private readonly directs = new Map<number, Promise<unknown>>();
   private drainer: Drainer;
   private running: { readonly abort: AbortController; readonly ended: Promise<void> } | undefined;
   /** Batches that are on their way into the log, from the first turn on. */
   private arriving = 0;
+  /** Who is told once nothing is held, or that it may take long. */
+  private waiting: ((isDrained: boolean) => void)[] = [];
 
   constructor(
     readonly log: OwnerLog,
     private readonly options: OwnerHintsOptions,
   ) {
-    this.tally = new Tally(options.clock);
+    const { clock, logger, onUnsure: tell, drain } = options;
+    this.tally = new Tally(clock);
+    this.order = new UnsureOrder({ tell, retryMs: drain.retryMaxIntervalMs, clock, logger });
     this.drainer = this.newDrainer();
   }
 
@@ -63,13 +72,26 @@ export class OwnerHints {
     this.arriving += 1;
     try {
       const sequence = await this.log.append(batch, this.options.clock.nowMs(), (given) => {
-        if (direct !== undefined) this.follow(given, direct);
+        this.order.noteHint(given, batch);
+        if (direct !== undefined) this.follow(given, direct, batch);
       });
       return { sequence, isFirst };
     } finally {
       this.arriving -= 1;
       this.drainer.arrived();
     }
+  }
+
+  /** See `Handoff.drained`. */
+  drained(): Promise<boolean> {
+    if (!this.holds) return Promise.resolve(true);
+    const { state } = this.drainer;
+    if (state === 'backing-off' || state === 'stopped') return Promise.resolve(false);
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  get isNearlyDrained(): boolean {
+    return this.log.totals.bytes <= CHUNK_BYTES;
   }
 
   settle(sequence: number): void {
@@ -90,10 +112,12 @@ export class OwnerHints {
     this.running?.abort.abort();
     await this.running?.ended;
     this.running = undefined;
+    this.tellWaiting(false);
   }
 
   async close(): Promise<void> {
     await this.stop();
+    await this.order.stop();
     await this.log.close();
   }
 
@@ -123,16 +147,22 @@ export class OwnerHints {
   }
 
   /** Remembers the request that runs beside the hint until it has ended. */
-  private follow(sequence: number, direct: Promise<ApplyOutcome>): void {
+  private follow(sequence: number, direct: Promise<ApplyOutcome>, { group, shard }: Batch): void {
     const followed = direct.then(
       (outcome) => {
         if (outcome.kind === 'applied') this.log.settle(sequence);
+        const isHeld = outcome.kind === 'failed' && outcome.isHeld === true;
+        if (isHeld) this.order.noteHeld(sequence, { group, shard });
       },
       // It was ended from outside: whether it was applied is unknown, so the hint stays.
       () => undefined,
     );
     this.directs.set(sequence, followed);
     void followed.then(() => this.directs.delete(sequence));
+  }
+
+  private tellWaiting(isDrained: boolean): void {
+    for (const tell of this.waiting.splice(0)) tell(isDrained);
   }
 
   private newDrainer(): Drainer {
@@ -145,6 +175,17 @@ export class OwnerHints {
       tally: this.tally,
       directOf: (sequence) => this.directs.get(sequence),
       bury: (batch, lines, why) => this.bury(batch, lines, why),
+      onDrained: () => {
+        drain.onDrained();
+        this.order.noteDrained();
+        this.tellWaiting(true);
+      },
+      onHeld: (last, batch) => {
+        this.order.noteHeld(last, batch);
+      },
+      onPause: () => {
+        this.tellWaiting(false);
+      },
     });
   }
 

@@ -41,6 +41,14 @@ export interface Handoff {
    * A refused one is the caller's to record: whether its owner becomes incomplete depends on what the write ends in.
    */
   keep(ownerUid: string, batch: Batch, direct?: Promise<ApplyOutcome>): Promise<HintOutcome>;
+  /**
+   * Resolves to true once nothing is held for that owner, and to false where an attempt to send it something fails: then it
+   * may take long. Never rejects. Who waits adds nothing to what is held, so that an owner gets back to direct writes while
+   * clients go on writing.
+   */
+  drained(ownerUid: string): Promise<boolean>;
+  /** Whether no more is held for it than goes out in one request. */
+  isNearlyDrained(ownerUid: string): boolean;
   /** The direct request for the same batch has succeeded after all: it is not sent again. */
   settle(ref: HintRef): void;
   backlogs(): readonly Backlog[];

@@ -56,9 +56,10 @@ export class ClusterStatements implements StatementRunner {
 
   async run(statement: string, options: Options, signal: AbortSignal): Promise<StatementOutcome> {
     const { reconciler, peers, onReport } = this.deps;
-    await this.catchUp(signal);
+    // Beside what comes first here: who is connected does not depend on it.
     const connected = peers.connected(signal);
     connected.catch(() => undefined); // it rejects at the signal alone, which ends what follows too
+    await this.catchUp(signal);
     const { result, report } = await reconciler.around(async (limit) => {
       const done = await this.deps.control.execute(statement, limit);
       if (done.kind === 'done') await this.tellPassword(options, await connected, limit);

@@ -11,6 +11,8 @@ export type Verdict =
 
 const LACKS_DATABASE = /^database not found: /;
 const LACKS_POLICY = /^retention policy not found: /;
+/** After its write-timeout influxd answers, and goes on writing. */
+const GIVEN_UP = 'timeout';
 const DROPPED = /\bdropped=(\d+)/;
 
 /** @param points how many the batch has. */
@@ -25,7 +27,8 @@ export function judge(status: number, body: string, points: number): Verdict {
   if (status === 400) return { kind: 'refused', text, dropped: droppedOf(text, points) };
   if (status === 404 && LACKS_DATABASE.test(text)) return { kind: 'lacks', text };
   if (status === 500 && LACKS_POLICY.test(text)) return { kind: 'lacks', text };
-  return { kind: 'failed', why: `influxd answered ${status}: ${text}` };
+  const why = `influxd answered ${status}: ${text}`;
+  return text === GIVEN_UP ? { kind: 'failed', why, isHeld: true } : { kind: 'failed', why };
 }
 
 /** influxd's own errors are JSON; what a proxy, or Go's server, says of a request is not, and is no word on the points. */

@@ -6,7 +6,7 @@ import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { Logger } from '../../../shared/log/logger.js';
 import type { InfluxdAccount } from '../../influxd/account.js';
 import { whyDenied } from '../../influxd/account.js';
-import type { InfluxDataClient } from '../../influxd/data-client.js';
+import { Unanswered, type InfluxDataClient } from '../../influxd/data-client.js';
 import type { MetadataView } from '../metadata/port.js';
 import type { PlacementView } from '../placement/port.js';
 import type { PlacedGroup, Placement } from '../../../shared/placement/model.js';
@@ -97,7 +97,8 @@ export class LocalOwner {
       return await this.take(batch, signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      return failed(messageOf(error));
+      const isHeld = isAppError(error) && error.cause instanceof Unanswered;
+      return { ...failed(messageOf(error)), ...(isHeld ? { isHeld } : {}) };
     } finally {
       this.bytesInFlight -= bytes;
     }

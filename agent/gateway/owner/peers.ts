@@ -43,7 +43,7 @@ export class PeerOwners implements BatchSender, Reader {
       return failed(refusalOf(peer, answer));
     } catch (error) {
       if (signal.aborted) throw error;
-      return failed(whyOf(error));
+      return { ...failed(whyOf(error)), ...(mayBeHeld(error) ? { isHeld: true } : {}) };
     }
   }
 
@@ -96,6 +96,13 @@ function unknown(node: number): { readonly kind: 'failed'; readonly why: string 
 
 function whyOf(error: unknown): string {
   return isAppError(error, 'aborted') ? 'the agent stops' : messageOf(error);
+}
+
+/** What was never connected was never sent. */
+function mayBeHeld(error: unknown): boolean {
+  if (!isAppError(error, 'peer-unreachable')) return false;
+  const { syscall } = (error.cause ?? {}) as NodeJS.ErrnoException;
+  return syscall !== 'connect' && syscall !== 'getaddrinfo';
 }
 
 function failed(why: string): { readonly kind: 'failed'; readonly why: string } {

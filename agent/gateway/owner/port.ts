@@ -40,8 +40,11 @@ export type ApplyOutcome =
   | { readonly kind: 'catching-up' }
   /** More than influxd takes at once (413): send it in halves. */
   | { readonly kind: 'too-large' }
-  /** Passing: unreachable, 5xx, 401, timeouts. Whether it was applied may be unknown; sending it again is safe. */
-  | { readonly kind: 'failed'; readonly why: string };
+  /**
+   * Passing: unreachable, 5xx, 401, timeouts. Whether it was applied may be unknown; sending it again is safe. `isHeld`: it got
+   * there, was given up, and may be applied yet.
+   */
+  | { readonly kind: 'failed'; readonly why: string; readonly isHeld?: boolean };
 
 /** Hands a batch to one owner: the local influxd, or a peer's agent. */
 export interface BatchSender {
@@ -97,7 +100,8 @@ export interface Reader {
 export interface BacklogNews {
   /**
    * Tells an owner that this node is about to hold a hint for it, or flags it in the registry; resolves when one of both is
-   * done, or neither was possible. Called before a write that made a first hint is answered; at once where it is known already.
+   * done, or it is dead, or more than half of all nodes stand for it. Called before a write that made a hint is answered; at
+   * once where it is known already. Rejects with AppError `isolated` (503, retryable) where none of that could be had.
    */
   announce(ownerUid: string, signal: AbortSignal): Promise<void>;
   /** All hints for it are delivered. */

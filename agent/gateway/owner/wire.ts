@@ -86,10 +86,14 @@ const applyOutcomeSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('deletes'), deletes: number }),
   z.object({ kind: z.literal('catching-up') }),
   z.object({ kind: z.literal('too-large') }),
-  z.object({ kind: z.literal('failed'), why: z.string() }),
+  z.object({ kind: z.literal('failed'), why: z.string(), held: z.boolean().optional() }),
 ]);
 
 export function applyOutcomeToWire(outcome: ApplyOutcome): object {
+  if (outcome.kind === 'failed') {
+    const { kind, why, isHeld } = outcome;
+    return { kind, why, held: isHeld };
+  }
   if (outcome.kind !== 'stale') return outcome;
   const { kind, placementVersion, metadataVersion } = outcome;
   return { kind, 'placement-version': placementVersion, 'metadata-version': metadataVersion };
@@ -100,6 +104,10 @@ export function applyOutcomeFromWire(body: Buffer): ApplyOutcome {
   const parsed = applyOutcomeSchema.safeParse(jsonOf(body));
   if (!parsed.success) return { kind: 'failed', why: 'it gave an answer that is not understood' };
   const { data } = parsed;
+  if (data.kind === 'failed') {
+    const { kind, why, held } = data;
+    return { kind, why, ...(held === true ? { isHeld: true } : {}) };
+  }
   if (data.kind !== 'stale') return data;
   return {
     kind: 'stale',

@@ -6,6 +6,7 @@ import { isAbort } from '../../../shared/errors/app-error.js';
 import type { NodeBody } from '../../../shared/api/nodes.js';
 import { nodeListSchema } from '../../../shared/api/nodes.js';
 import { writeFileAtomically } from '../../../shared/lifecycle/atomic-file.js';
+import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { Logger } from '../../../shared/log/logger.js';
 import { PEER_CHANNEL } from '../../peer/peer-routes.js';
 import type { PlacementApi } from '../../manager-api/placement-api.js';
@@ -20,6 +21,7 @@ export interface NodeListDeps {
   readonly nodeId: () => number | undefined;
   /** False while a manager refuses this agent. */
   readonly mayAct: () => boolean;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly logger: Logger;
 }
 
@@ -29,6 +31,7 @@ export class NodeList implements NodeDirectory {
   private saved = '';
   private readonly listeners = new Set<() => void>();
   private asking: Promise<boolean> | undefined;
+  private begunMs: number | undefined;
 
   constructor(private readonly deps: NodeListDeps) {}
 
@@ -36,6 +39,10 @@ export class NodeList implements NodeDirectory {
     const { uid, nodeId, mayAct } = this.deps;
     // While this run is not registered, the id that it had before counts: uids keep theirs for ever.
     return { id: nodeId() ?? (mayAct() ? this.ids.get(uid) : undefined), uid };
+  }
+
+  get readBegunMs(): number | undefined {
+    return this.begunMs;
   }
 
   node(id: number): ClusterNode | undefined {
@@ -80,8 +87,10 @@ export class NodeList implements NodeDirectory {
 
   private async ask(signal: AbortSignal): Promise<boolean> {
     try {
+      const begunMs = this.deps.clock.monotonicMs();
       const list = await this.deps.api.nodes(signal);
       this.take(list);
+      this.begunMs = begunMs;
       await this.save(list);
       for (const listener of [...this.listeners]) listener();
       return true;

@@ -10,6 +10,8 @@ export interface ShardsSeen {
   readonly loaded: ReadonlySet<string>;
   /** Groups of the placement that this node owns a shard of, none of them void. */
   readonly owned: readonly PlacedGroup[];
+  /** Groups of which points had been written here before `loaded` was asked for. */
+  readonly written: ReadonlySet<number>;
   /** True for a group whose points are older than its policy keeps them: influxd drops those by itself. */
   readonly isExpired: (group: PlacedGroup) => boolean;
 }
@@ -31,12 +33,12 @@ export function looked(before: OwnShardsState, seen: ShardsSeen): OwnShardsState
     if (isExpired(group)) continue;
     const { loaded, dropped } = localShards(group, seen);
     const had = (before.shards.get(group.id) ?? []).filter((id) => !dropped.has(id));
-    const isGone = before.written.has(group.id) && loaded.length === 0 && dropped.size === 0;
+    const isGone = seen.written.has(group.id) && loaded.length === 0 && dropped.size === 0;
     if (!isSameServer) lost.set(group.id, OTHER_SERVER);
     else if (isGone || had.some((id) => !seen.loaded.has(id))) lost.set(group.id, NOT_LOADED);
     if (loaded.length > 0) shards.set(group.id, loaded);
     // Once it was said that they are gone, only what is written from then on counts.
-    if (before.written.has(group.id) && loaded.length > 0) written.add(group.id);
+    if (before.written.has(group.id) && !isGone) written.add(group.id);
   }
   return {
     isAdopted: before.isAdopted,

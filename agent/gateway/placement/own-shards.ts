@@ -40,6 +40,9 @@ const INTERVAL_MS = 60_000;
 const RETRY_MS = 100;
 const MS_NS = 1_000_000n;
 
+export const NOT_LOOKED =
+  'its influxd does not answer, or its shards were not looked at yet since it or its agent was started';
+
 /** A shard of the local influxd, for people. */
 export interface LocalShard {
   /** influxd's own number. */
@@ -50,7 +53,8 @@ export interface LocalShard {
 
 export class OwnShards {
   private state: OwnShardsState = NEW_STATE;
-  private isLooked = false;
+  /** The run of influxd that was looked at; `lookedAt` is what others may go by. */
+  private looked: AbortSignal | undefined;
   private loaded: readonly LocalShard[] = [];
   private wake = new AbortController();
   private readonly adopted = new Latch();
@@ -75,8 +79,7 @@ export class OwnShards {
 
   /** Why this node may lack points of a group that it owns; undefined where nothing speaks against it. */
   lacks(group: number): string | undefined {
-    if (this.lookedAt === undefined)
-      return 'its shards were not looked at yet since influxd or its agent was started';
+    if (this.lookedAt === undefined) return NOT_LOOKED;
     return this.state.lost.get(group);
   }
 
@@ -139,7 +142,10 @@ export class OwnShards {
     const { control, placement, nodeId, isMetadataKnown, watch } = this.deps;
     // Watched before it is looked at: what is seen is of this run, or is not believed.
     const run = await watch.watch(signal);
-    const loaded = new Set((await control.loadedShards(signal)).map(({ id }) => id.toString()));
+    const { written } = this.state;
+    const shards = await control.loadedShards(signal);
+    const loaded = new Set(shards.map(({ id }) => id.toString()));
+    this.loaded = shards.map(({ id, bytes = 0 }) => ({ id: id.toString(), bytes }));
     const lineage = lineageOf(await control.readMemory(signal));
     if (!this.state.isAdopted) await this.adopt({ lineage, loaded }, signal);
     const node = nodeId();
@@ -147,7 +153,8 @@ export class OwnShards {
     if (node === undefined || !isMetadataKnown()) return;
     const isExpired = (group: PlacedGroup) => this.isExpired(group);
     await this.change((state) => {
-      const next = looked(state, { lineage, loaded, owned: this.ownedBy(node), isExpired });
+      const owned = this.ownedBy(node);
+      const next = looked(state, { lineage, loaded, written, owned, isExpired });
       this.sayLost(state, next);
       return next;
     });

@@ -110,6 +110,22 @@ export class PlacementFollower implements PlacementView {
     await this.take(await this.deps.api.setCompleteness(node, groups, verdict, signal));
   }
 
+  /** Records it for those groups of which it is not known. Throws as `markIncomplete`. */
+  async markOrderUnsure(
+    node: number,
+    groups: readonly number[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const isNews = ({ id, shards }: PlacedGroup) =>
+      groups.includes(id) &&
+      shards.some(({ owners }) =>
+        owners.some((owner) => owner.node === node && owner.orderUnsureSince === undefined),
+      );
+    const news = this.current.groups.filter(isNews).map(({ id }) => id);
+    if (news.length === 0) return;
+    await this.take(await this.deps.api.setOrderUnsure(node, news, signal));
+  }
+
   /** What was heard last, before anybody is asked. */
   async load(): Promise<void> {
     try {

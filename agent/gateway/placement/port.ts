@@ -44,7 +44,7 @@ export interface ClusterNode {
   /** Of its peer endpoint. */
   readonly address: Address;
   readonly hostname: string;
-  /** By the registry: helps to choose whom to ask first, decides nothing. */
+  /** By the registry: helps to choose whom to ask first, and who may be presumed gone by the judge of reads. */
   readonly isAlive: boolean;
   /** Nodes that hold hints for this one and could not tell it (the registry's flag). */
   readonly behind: readonly number[];
@@ -59,5 +59,7 @@ export interface NodeDirectory {
   all(): readonly ClusterNode[];
   /** Asks the managers for the newest list. False where none answered. */
   refresh(signal: AbortSignal): Promise<boolean>;
+  /** When this list was asked for, by the monotonic clock; undefined: not since this agent was started. */
+  readonly readBegunMs?: number | undefined;
   onChange(listener: () => void): () => void;
 }

@@ -84,7 +84,18 @@ export class Answer {
     const isZipped = this.takesGzip && head.status === 200;
     if (isZipped) response.setHeader('Content-Encoding', 'gzip');
     response.writeHead(head.status);
+    this.gather();
     this.sink = isZipped ? this.zipped() : response;
+  }
+
+  /** Head, body and end of a small answer are there in one turn: they go to the client in one packet. */
+  private gather(): void {
+    const { response } = this;
+    response.cork();
+    setImmediate(() => {
+      // The end has sent it already.
+      if (!response.writableEnded) response.uncork();
+    });
   }
 
   private zipped(): Writable {

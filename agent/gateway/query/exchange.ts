@@ -4,7 +4,7 @@ import { CODE_HEADER, headerText, RETRY_HEADER } from '../errors.js';
 import type { RequestContext } from '../port.js';
 import { Answer } from './answer.js';
 import { CONTENT_TYPES, type QueryRequest } from './port.js';
-import type { Outcome, Propagated } from './run-statement.js';
+import type { Outcome, Propagated } from './work.js';
 
 export const SERVED_BY_HEADER = 'X-Clusterflux-Served-By';
 export const COMPLETE_HEADER = 'X-Clusterflux-Complete';

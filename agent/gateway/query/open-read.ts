@@ -27,6 +27,11 @@ export interface ReadOpenerDeps {
 
 /** Where all owners may lack points, this long one of them may need to hear from its peers again (design: 1 s). */
 const WAIT_FOR_OWNERS_MS = 1_000;
+/**
+ * An owner whose machine has vanished neither answers nor refuses. As long as another one can be asked, each gets so long for its
+ * headers, which influxd sends before it executes; to ask twice costs little.
+ */
+const HEAD_WITHIN_MS = 1_000;
 const MIN_PAUSE_MS = 20;
 const MAX_PAUSE_MS = 250;
 const RETRY_AFTER_SECONDS = 1;
@@ -94,8 +99,9 @@ export class ReadOpener {
   > {
     let behind: { node: number; why: string; retryAfterMs: number } | undefined;
     const whys: string[] = [];
-    for (const candidate of candidates) {
-      const attempt = await this.attempt(candidate, query, signal);
+    for (const [index, candidate] of candidates.entries()) {
+      const isLastHope = index === candidates.length - 1 && behind === undefined;
+      const attempt = await this.attempt(candidate, query, signal, !isLastHope);
       if (attempt.kind === 'opened') return attempt;
       const { node } = candidate;
       const why = `node ${node.toString()}: ${attempt.why}`;
@@ -124,8 +130,12 @@ export class ReadOpener {
     { node, groups, missing }: Candidate,
     query: ReadTemplate,
     signal: AbortSignal,
+    isLimited = false,
   ): Promise<Attempt> {
-    const outcome = await this.deps.reader.read(node, { ...query, groups }, signal);
+    const whole = { ...query, groups };
+    const outcome = isLimited
+      ? await this.readWithin(HEAD_WITHIN_MS, node, whole, signal)
+      : await this.deps.reader.read(node, whole, signal);
     if (outcome.kind !== 'opened') return outcome;
     const first = await firstChunk(outcome, signal);
     if (first.kind === 'failed') return first;
@@ -135,6 +145,27 @@ export class ReadOpener {
       kind: 'opened',
       read: { kind: 'opened', node, status, contentType, error, missing, body },
     };
+  }
+
+  /** The body that follows the headers has no limit. */
+  private async readWithin(
+    ms: number,
+    node: number,
+    query: ReadQuery,
+    signal: AbortSignal,
+  ): Promise<ReadOutcome> {
+    const late = new AbortController();
+    const timer = setTimeout(() => {
+      late.abort();
+    }, ms);
+    try {
+      return await this.deps.reader.read(node, query, AbortSignal.any([signal, late.signal]));
+    } catch (error) {
+      if (signal.aborted || !late.signal.aborted) throw error;
+      return { kind: 'failed', why: `it did not begin to answer within ${String(ms)} ms` };
+    } finally {
+      clearTimeout(timer);
+    }
   }
 }
 

@@ -91,33 +91,3 @@ function chunkSizeOf(text: string): number | undefined {
   const size = Number(text);
   return size > 0 && Number.isSafeInteger(size) ? size : undefined;
 }
-
-/**
- * The bound parameters by name: integers as bigint, as influxd tells them from floats. Undefined where the text is no object
- * of JSON: influxd refuses it in its own words.
- */
-export function boundParams(text: string): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const parsed: unknown = JSON.parse(text);
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
-    const exact = integersOf(text);
-    return Object.fromEntries(
-      Object.entries(parsed).map(([name, value]) => [
-        name,
-        typeof value === 'number' ? (exact.get(name) ?? value) : (value as unknown),
-      ]),
-    );
-  } catch {
-    // Not JSON: the caller lets influxd say so.
-    return undefined;
-  }
-}
-
-/** Members whose value is written without a point or an exponent: an integer of 64 bits, which JSON.parse would round. */
-function integersOf(text: string): Map<string, bigint> {
-  const found = new Map<string, bigint>();
-  for (const match of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:\s*(-?\d+)(?![\d.eE])/g)) {
-    found.set(JSON.parse(match[1] ?? '""') as string, BigInt(match[2] ?? '0'));
-  }
-  return found;
-}

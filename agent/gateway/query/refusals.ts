@@ -14,13 +14,14 @@ export function refusalOf(error: AppError): Refusal {
   };
 }
 
-export function boundParameter(): Refusal {
+export function unwritableParameter(): Refusal {
   return {
     kind: 'refused',
     status: 400,
     code: 'bad-request',
     error:
-      'bound parameters can only be used in statements that read: write the value into the statement',
+      'the value of a bound parameter can not be written into this statement, which goes on as text: InfluxQL has no way to ' +
+      'write a carriage return, or a number below zero behind a minus',
     isSafeToRetry: false,
   };
 }

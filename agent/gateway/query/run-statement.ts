@@ -2,44 +2,19 @@
 // here. It is told who asks, and that the caller may; it writes nothing to the client.
 import { isAbort, isAppError } from '../../../shared/errors/app-error.js';
 import type { Statement } from '../../../shared/influx/influxql/statement.js';
+import { withParams } from '../../../shared/influx/influxql/write-params.js';
 import type { Placement } from '../../../shared/placement/model.js';
-import type { GatewayCaller } from '../auth/port.js';
 import { printedStatement } from '../auth/statement-text.js';
-import type { Metadata, StatementOutcome } from '../metadata/port.js';
-import type { ReadQuery } from '../owner/port.js';
+import type { StatementOutcome } from '../metadata/port.js';
 import { runInto } from './into.js';
 import { INTERNAL, showDatabases, showShardGroups, showShards } from './metadata-answers.js';
 import { ReadOpener, type OpenedRead } from './open-read.js';
-import type { QueryDeps, QueryRequest, Refusal } from './port.js';
+import type { QueryDeps, Refusal } from './port.js';
 import { readOnlyWarning, type StatementResult } from './results.js';
-import { boundParameter, dropShard, refusalOf } from './refusals.js';
+import { dropShard, refusalOf, unwritableParameter } from './refusals.js';
 import { anyNode, routeOf, type ReadStatement, type Route } from './route.js';
 import { readSmall } from './small-read.js';
-
-export interface Propagated {
-  readonly reached: number;
-  readonly live: number;
-}
-
-export type Outcome =
-  /** The answer of an owner, to be passed on. */
-  | OpenedRead
-  | {
-      readonly kind: 'result';
-      readonly result: StatementResult;
-      readonly node: number | undefined;
-      readonly missing: string;
-      readonly propagated?: Propagated | undefined;
-    }
-  | Refusal;
-
-/** What does not change while one request is worked on. */
-export interface Work {
-  readonly request: QueryRequest;
-  readonly caller: GatewayCaller;
-  readonly metadata: Metadata;
-  readonly signal: AbortSignal;
-}
+import { asPost, readOf, type Outcome, type ReadOptions, type Work } from './work.js';
 
 export class StatementExecutor {
   private readonly opener: ReadOpener;
@@ -134,7 +109,7 @@ export class StatementExecutor {
     });
     if (outcome.kind === 'refused') return outcome;
     const { result } = outcome;
-    return { ...outcome, result: this.warned(result, statement.text, request) };
+    return { ...outcome, result: this.warned(result, statement.text, work) };
   }
 
   private showMetadata(
@@ -174,47 +149,57 @@ export class StatementExecutor {
 
   private async change(
     statement: Extract<Statement, { kind: 'metadata' | 'user' }>,
-    { request, signal }: Work,
+    work: Work,
   ): Promise<Outcome> {
-    const { text } = statement;
-    if (isBound(text, request)) return boundParameter();
+    const { request, params, signal } = work;
+    // It is run, and brought to others, as text alone.
+    const text = withParams(statement.text, params);
+    if (text === undefined) return unwritableParameter();
     const password =
       statement.kind === 'user' && statement.password !== undefined
         ? { user: statement.user, text: statement.password }
         : undefined;
     const database = request.database || undefined;
     const outcome = await this.deps.runner.run(text, { database, password }, signal);
-    return this.changed(outcome, text, request);
+    return this.changed(outcome, text, work);
   }
 
   private async delete(
     statement: Extract<Statement, { kind: 'delete' }>,
     work: Work,
   ): Promise<Outcome> {
-    const { request, metadata, signal } = work;
+    const { request, metadata, params, signal } = work;
     const database = statement.database || request.database;
-    if (isBound(statement.text, request)) return boundParameter();
+    const text = withParams(statement.text, params);
+    if (text === undefined) return unwritableParameter();
     if (database === '') return this.own({ error: 'database name required' });
     // Each server's own database is nobody else's: what is deleted from it is not numbered.
     if (database === INTERNAL && !metadata.databases.has(INTERNAL)) {
-      return this.readLocally(statement.text, work);
+      return this.readLocally(text, work);
     }
     if (!metadata.databases.has(database)) {
       return this.own({ error: `database not found: ${database}` });
     }
-    const outcome = await this.deps.runner.delete(database, statement.text, signal);
-    return this.changed(outcome, statement.text, request);
+    const outcome = await this.deps.runner.delete(database, text, signal);
+    // influxd warns where the other two come by GET, but not here.
+    const isWarned = statement.what !== 'delete';
+    return this.changed(outcome, text, isWarned ? work : asPost(work));
   }
 
-  private changed(outcome: StatementOutcome, text: string, request: QueryRequest): Outcome {
+  private changed(outcome: StatementOutcome, text: string, work: Work): Outcome {
     const { error, propagated } = outcome;
-    const result = this.warned(error === undefined ? {} : { error }, text, request);
+    const result = this.warned(error === undefined ? {} : { error }, text, work);
     return { kind: 'result', result, node: this.self, missing: '', propagated };
   }
 
-  private warned(result: StatementResult, text: string, request: QueryRequest): StatementResult {
+  private warned(
+    result: StatementResult,
+    text: string,
+    { request, params }: Work,
+  ): StatementResult {
     if (!request.isReadOnly || result.error !== undefined) return result;
-    return { ...result, messages: [readOnlyWarning(printedStatement(text))] };
+    const statement = printedStatement(withParams(text, params) ?? text);
+    return { ...result, messages: [readOnlyWarning(statement)] };
   }
 
   private own(result: StatementResult): Outcome {
@@ -228,27 +213,4 @@ export class StatementExecutor {
   private get placement(): Placement {
     return this.deps.placement.current;
   }
-}
-
-type ReadOptions = Omit<ReadQuery, 'groups' | 'placementVersion' | 'metadataVersion' | 'deletes'>;
-
-/** What the client said of the answer, for a statement that is passed on as it is. */
-function readOf(request: QueryRequest): ReadOptions {
-  const { form } = request;
-  return {
-    statement: request.text,
-    database: request.database || undefined,
-    policy: request.policy || undefined,
-    epoch: form.epoch,
-    chunked: form.isChunked,
-    chunkSize: request.chunkSize,
-    pretty: form.isPretty,
-    accept: request.accept,
-    params: request.params,
-  };
-}
-
-/** Parameters travel with reads alone: a change is run, numbered and brought to others as text. */
-function isBound(text: string, request: QueryRequest): boolean {
-  return request.params !== undefined && text.includes('$');
 }

@@ -2,7 +2,8 @@
 import type { Statement } from '../../../shared/influx/influxql/statement.js';
 import type { Logger } from '../../../shared/log/logger.js';
 import type { QueryMetrics } from './metrics.js';
-import type { Outcome, StatementExecutor, Work } from './run-statement.js';
+import type { StatementExecutor } from './run-statement.js';
+import type { Outcome, Work } from './work.js';
 
 /** Of an answer, enough to see an error in it. */
 const HEAD_BYTES = 400;

@@ -1,7 +1,8 @@
 // What to do with a query that can't be parsed here: influxd refuses it in its own words. It is sent there only once it is certain
 // that influxd refuses it too, because what it accepted it would run, for one node alone and with the agent's rights.
-import type { Outcome, StatementExecutor, Work } from './run-statement.js';
+import type { StatementExecutor } from './run-statement.js';
 import { textOf } from './small-read.js';
+import type { Outcome, Work } from './work.js';
 
 /** No statement begins with this word, so a text that is followed by it never parses. */
 const STOP = 'CLUSTERFLUX_STOP';

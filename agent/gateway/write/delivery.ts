@@ -1,7 +1,8 @@
 // Brings one batch to one owner: directly, or as a hint where the owner is away, slow, or has hints already that must come
 // first. It answers twice: once the batch is safe, and once the direct request has ended.
-import { isAbort, messageOf } from '../../../shared/errors/app-error.js';
+import { isAbort, isAppError, messageOf } from '../../../shared/errors/app-error.js';
 import type { Clock } from '../../../shared/lifecycle/clock.js';
+import { errorOf } from '../errors.js';
 import type { Handoff } from '../handoff/port.js';
 import type { ApplyOutcome, BacklogNews, Batch, BatchSender } from '../owner/port.js';
 import type { NodeDirectory } from '../placement/port.js';
@@ -12,7 +13,7 @@ import type { WriteMetrics } from './write-metrics.js';
 
 export interface DeliveryDeps {
   readonly sender: BatchSender;
-  readonly handoff: Pick<Handoff, 'holds' | 'keep'>;
+  readonly handoff: Pick<Handoff, 'holds' | 'keep' | 'drained' | 'isNearlyDrained'>;
   readonly news: Pick<BacklogNews, 'announce'>;
   readonly directory: Pick<NodeDirectory, 'node' | 'refresh'>;
   readonly clock: Pick<Clock, 'sleep' | 'monotonicMs'>;
@@ -62,10 +63,41 @@ export class Deliveries {
 
   begin(node: number, parcel: Parcel, options: DeliveryOptions): Delivery {
     const uid = this.deps.directory.node(node)?.uid;
-    if (uid === undefined || this.queues(uid)) {
-      const secured = this.hint(node, parcel, options.signal);
-      return { secured, ended: secured };
-    }
+    if (uid === undefined) return this.queued(node, parcel, options);
+    if (!this.queues(uid)) return this.direct(node, uid, parcel, options);
+    const turn = this.untilDrained(uid, options).then((isDrained) =>
+      // In the turn in which it is so: what is newer goes after it, or beside it.
+      isDrained && !this.queues(uid)
+        ? this.direct(node, uid, parcel, options)
+        : this.queued(node, parcel, options),
+    );
+    return {
+      secured: turn.then(({ secured }) => secured),
+      ended: turn.then(({ ended }) => ended),
+    };
+  }
+
+  /**
+   * Waits for the owner's hints to be delivered, for as long as its word is needed for the level, or where there is hardly
+   * anything left: if every write were queued behind them, they would never come to an end while clients write.
+   */
+  private async untilDrained(
+    uid: string,
+    { unneeded, hintAfterMs }: DeliveryOptions,
+  ): Promise<boolean> {
+    const { handoff } = this.deps;
+    const drained = handoff.drained(uid);
+    const first = await Promise.race([drained, unneeded.then(() => undefined)]);
+    if (first !== undefined) return first;
+    return handoff.isNearlyDrained(uid) && (await this.within(hintAfterMs, drained)) === true;
+  }
+
+  private queued(node: number, parcel: Parcel, { signal }: DeliveryOptions): Delivery {
+    const secured = this.hint(node, parcel, signal);
+    return { secured, ended: secured };
+  }
+
+  private direct(node: number, uid: string, parcel: Parcel, options: DeliveryOptions): Delivery {
     const request = this.send(node, parcel, options.signal);
     const secured = this.secure(node, uid, parcel, request, options);
     const ended = Promise.all([request, secured]).then(([outcome, state]) =>
@@ -105,11 +137,11 @@ export class Deliveries {
     request: Promise<ApplyOutcome>,
     { unneeded, hintAfterMs, isLast, signal }: DeliveryOptions,
   ): Promise<OwnerState> {
-    const first = await Promise.race([request, unneeded]);
+    const first = await Promise.race([request, unneeded.then(() => undefined)]);
     const outcome = first ?? (await this.within(hintAfterMs, request));
     if (outcome !== undefined) {
       if (!needsHint(outcome, isLast)) return stateOf(outcome);
-      const hinted = await this.hint(node, parcel, signal);
+      const hinted = await this.hint(node, parcel, signal, request);
       const isExplained = hinted.kind === 'hinted' && outcome.kind === 'failed';
       return isExplained ? { ...hinted, why: outcome.why } : hinted;
     }
@@ -121,10 +153,7 @@ export class Deliveries {
   }
 
   /** The outcome, or undefined where there is none yet after that time. */
-  private async within(
-    ms: number,
-    request: Promise<ApplyOutcome>,
-  ): Promise<ApplyOutcome | undefined> {
+  private async within<T>(ms: number, request: Promise<T>): Promise<T | undefined> {
     const timer = new AbortController();
     const over = this.deps.clock.sleep(ms, timer.signal).then(
       () => undefined,
@@ -132,7 +161,7 @@ export class Deliveries {
       () => undefined,
     );
     const outcome = await Promise.race([request, over]);
-    timer.abort();
+    timer.abort(ANSWERED);
     return outcome;
   }
 
@@ -158,7 +187,10 @@ export class Deliveries {
       await this.deps.news.announce(uid, signal);
     } catch (error) {
       // Not announced, so not safe to acknowledge: the owner might answer reads without these points.
-      return { kind: 'lost', why: `the owner could not be told of its hint: ${messageOf(error)}` };
+      const why = `the owner could not be told of its hint: ${messageOf(error)}`;
+      return isAppError(error, 'isolated')
+        ? { kind: 'lost', why, fault: errorOf(error) }
+        : { kind: 'lost', why };
     }
     return { kind: 'hinted' };
   }
@@ -172,6 +204,9 @@ export class Deliveries {
     return directory.node(node)?.uid;
   }
 }
+
+/** A reason that is made once: the timer of each batch is ended, as a rule. */
+const ANSWERED = 'the request has ended';
 
 function batchOf(head: BatchHead, lines: Lines): Batch {
   return { ...head, body: lines.body(), points: lines.count };

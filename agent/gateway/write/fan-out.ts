@@ -3,7 +3,7 @@
 import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { PlacedGroup, PlacedShard } from '../../../shared/placement/model.js';
 import type { NodeDirectory } from '../placement/port.js';
-import type { Deliveries, Delivery, DeliveryOptions, Parcel } from './delivery.js';
+import type { Deliveries, DeliveryOptions, Parcel } from './delivery.js';
 import type { Level } from './level.js';
 import type { OwnerResult, Running } from './level-wait.js';
 import { LevelWait } from './level-wait.js';

@@ -82,9 +82,11 @@ export class ClusterWriteHandler implements GatewayHandler {
       context.stopped.removeEventListener('abort', onStop);
       claim.release();
     };
+    const since = this.deps.clock.monotonicMs();
     try {
       // Also where the client goes away meanwhile: half of the owners may have it already.
       const result = await writer.write({ ...admitted, body }, stop.signal);
+      claim.answered(this.deps.clock.monotonicMs() - since);
       void result.released.then(release);
       return result;
     } catch (error) {

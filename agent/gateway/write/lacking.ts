@@ -20,7 +20,10 @@ export function lostOwners(results: readonly Result[], placement: Placement): La
   if (results.some(({ isLevelReached }) => !isLevelReached)) return [];
   return gathered(results, placement, ({ owners }) =>
     owners.flatMap(({ node, state }) =>
-      state.kind === 'lost' ? [{ node, why: `a hint for it could not be kept: ${state.why}` }] : [],
+      // With a fault of its own it has a hint, and the write fails.
+      state.kind === 'lost' && state.fault === undefined
+        ? [{ node, why: `a hint for it could not be kept: ${state.why}` }]
+        : [],
     ),
   );
 }

@@ -21,6 +21,9 @@ export interface Running {
  */
 export const LEVEL_WAIT_MS = 10_000;
 
+/** A reason that is made once: the timer of each batch is ended, as a rule. */
+const NOT_WAITED_FOR = 'nobody waits any more';
+
 export class LevelWait {
   /** Never rejects. */
   readonly over: Promise<void>;
@@ -40,7 +43,7 @@ export class LevelWait {
     };
     this.over = new Promise((resolve) => {
       this.finish = () => {
-        this.timer.abort();
+        this.timer.abort(NOT_WAITED_FOR);
         signal.removeEventListener('abort', stop);
         resolve();
       };

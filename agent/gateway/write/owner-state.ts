@@ -1,4 +1,5 @@
 // What has become of a batch at one owner, and what is to be done about what an owner answered. Pure.
+import type { GatewayError } from '../errors.js';
 import type { ApplyOutcome } from '../owner/port.js';
 
 export type OwnerState =
@@ -10,8 +11,11 @@ export type OwnerState =
   | { readonly kind: 'gone'; readonly why: string }
   /** Not there, but on disk here, and it will be. `why` it is not there, where that is not just its turn. */
   | { readonly kind: 'hinted'; readonly why?: string }
-  /** Neither there nor on disk here. */
-  | { readonly kind: 'lost'; readonly why: string }
+  /**
+   * Neither there nor on disk here. `fault`: on disk here all the same, but the owner could answer reads without it, so the
+   * write must not be acknowledged, and this is said.
+   */
+  | { readonly kind: 'lost'; readonly why: string; readonly fault?: GatewayError }
   | Again;
 
 /** The owner knows better: the points are routed, or sent, anew by what it said. */

@@ -47,6 +47,8 @@ export function faultOf(
   level: Level,
   judged: Judged,
 ): GatewayError | undefined {
+  const unsafe = results.map(unsafeOf).find((each) => each !== undefined);
+  if (unsafe !== undefined) return unsafe;
   const short = results.find(({ isLevelReached }) => !isLevelReached);
   if (short !== undefined) return notReached(short, level);
   const gone = results.find(
@@ -95,6 +97,14 @@ export function unsafeFault(node: number, why: string, because: string): Gateway
     isSafeToRetry: true,
     retryAfterSeconds: RETRY_AFTER_SECONDS,
   };
+}
+
+/** Of an owner that could answer reads without these points. */
+function unsafeOf({ owners }: BatchResult): GatewayError | undefined {
+  for (const { state } of owners) {
+    if (state.kind === 'lost' && state.fault !== undefined) return state.fault;
+  }
+  return undefined;
 }
 
 function refusalOf({ refused, owners }: BatchResult): string | undefined {

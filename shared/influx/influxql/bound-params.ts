@@ -83,8 +83,14 @@ function integerOf(value: unknown): string | undefined {
   return Number.isInteger(value) ? BigInt(value as number).toString() : undefined;
 }
 
-/** Without an exponent, as influxd prints it. */
+/** Without an exponent, as influxd prints it: the shortest digits, and zeros. */
 function decimal(value: number): string {
-  const text = String(value);
-  return text.includes('e') ? value.toFixed(100).replace(/0+$/, '') : text;
+  const parts = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(String(value));
+  if (parts === null) return String(value);
+  const [, sign = '', first = '', rest = '', exponent] = parts;
+  const digits = first + rest;
+  const point = Number(exponent) + 1;
+  return point <= 0
+    ? `${sign}0.${'0'.repeat(-point)}${digits}`
+    : `${sign}${digits.padEnd(point, '0')}`;
 }

@@ -2,6 +2,7 @@
 // their values. It changes nothing else of the meaning, and touches no other statement.
 import { constantOf } from './constant.js';
 import type { Binary, Expression } from './expression.js';
+import { isWritable, nameText, regexText, stringText } from './literal-text.js';
 import { parseDeleteText } from './parse.js';
 import type { Source } from './statement.js';
 import { formatTimeLiteral } from './time-literal.js';
@@ -30,7 +31,7 @@ export function resolveNow(
 }
 
 function written(text: string): string | undefined {
-  return /[\r\0]/.test(text) ? undefined : text;
+  return isWritable(text) ? text : undefined;
 }
 
 function sourceText(source: Source): string {
@@ -55,7 +56,7 @@ function expressionText(expression: Expression, nowNs: bigint): string {
     case 'wildcard':
       return '*';
     case 'string':
-      return `'${escaped(expression.value).replaceAll("'", "\\'")}'`;
+      return stringText(expression.value);
     case 'number':
       return expression.text.includes('.') ? expression.text : `${expression.text}.0`;
     case 'integer':
@@ -86,17 +87,4 @@ function chainText(expression: Binary, nowNs: bigint): string {
 
 function isSum(expression: Binary): boolean {
   return expression.operator === '+' || expression.operator === '-';
-}
-
-function nameText(name: string): string {
-  return `"${escaped(name).replaceAll('"', '\\"')}"`;
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
-}
-
-/** A line feed ends a regular expression in InfluxQL; within one, \n is the same. */
-function regexText(pattern: string): string {
-  return `/${pattern.replaceAll('/', '\\/').replaceAll('\n', '\\n').replaceAll('\r', '\\r')}/`;
 }

@@ -1,5 +1,5 @@
-// An HTTP proxy on loopback before an influxd that can be told to answer writes late, by half, or with an error; everything else
-// goes through as it is.
+// An HTTP proxy on loopback before an influxd that can be told to answer writes late, by half, or with an error, and to break off
+// in the answers of queries; everything else goes through as it is.
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -12,10 +12,15 @@ export type Mood =
   /** influxd never sees it. */
   | { readonly kind: 'error'; readonly status: number; readonly body: string };
 
+/** Of reads: the connection breaks after the head, or in the middle of the body. */
+export type ReadMood = 'well' | 'no-body' | 'half-body';
+
 export interface HttpProxy {
   readonly url: string;
   /** Of writes only. */
   mood: Mood;
+  /** Of SELECT statements only. */
+  readMood: ReadMood;
   /** Writes that came since it was started. */
   readonly writes: number;
   stop(): Promise<void>;
@@ -23,7 +28,7 @@ export interface HttpProxy {
 
 /** Forwards to a port of 127.0.0.1. */
 export async function startHttpProxy(targetPort: number): Promise<HttpProxy> {
-  const state: { mood: Mood; writes: number } = { mood: { kind: 'well' }, writes: 0 };
+  const state = { mood: { kind: 'well' } as Mood, readMood: 'well' as ReadMood, writes: 0 };
   const server = createServer((incoming, response) => {
     const isWrite = incoming.url?.startsWith('/write') === true;
     if (isWrite) state.writes += 1;
@@ -33,7 +38,7 @@ export async function startHttpProxy(targetPort: number): Promise<HttpProxy> {
       response.writeHead(mood.status, { 'content-type': 'application/json' }).end(mood.body);
       return;
     }
-    forward(incoming, response, { targetPort, mood });
+    forward(incoming, response, { targetPort, mood, readMood: state.readMood });
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -49,6 +54,12 @@ export async function startHttpProxy(targetPort: number): Promise<HttpProxy> {
     set mood(next: Mood) {
       state.mood = next;
     },
+    get readMood() {
+      return state.readMood;
+    },
+    set readMood(next: ReadMood) {
+      state.readMood = next;
+    },
     get writes() {
       return state.writes;
     },
@@ -59,19 +70,43 @@ export async function startHttpProxy(targetPort: number): Promise<HttpProxy> {
   };
 }
 
+interface Way {
+  readonly targetPort: number;
+  readonly mood: Mood;
+  readonly readMood: ReadMood;
+}
+
 function forward(
   incoming: IncomingMessage,
   response: ServerResponse,
-  { targetPort: port, mood }: { readonly targetPort: number; readonly mood: Mood },
+  { targetPort: port, mood, readMood }: Way,
 ): void {
   const { method, url: path, headers } = incoming;
+  let asked = '';
   const onward = request({ host: '127.0.0.1', port, method, path, headers }, (answer) => {
-    void reply(answer, response, mood);
+    // The agent's own statements, of which it lives, begin with other words.
+    const isSelect = path?.startsWith('/query') === true && /(^|&)q=SELECT/i.test(asked);
+    if (isSelect && readMood !== 'well') breakOff(answer, response, readMood);
+    else void reply(answer, response, mood);
   });
   // influxd is away, or the client is: what is left of the exchange ends too.
   onward.once('error', () => response.destroy());
   response.once('close', () => onward.destroy());
+  incoming.on('data', (piece: Buffer) => (asked += piece.toString('latin1').slice(0, MAX_ASKED)));
   incoming.pipe(onward);
+}
+
+/** Of a request's body: its statement begins it. */
+const MAX_ASKED = 200;
+
+function breakOff(answer: IncomingMessage, response: ServerResponse, mood: ReadMood): void {
+  response.writeHead(answer.statusCode ?? 502, answer.headers);
+  response.flushHeaders();
+  answer.once('error', () => response.destroy());
+  answer.once('data', (piece: Buffer) => {
+    if (mood === 'no-body') response.destroy();
+    else response.write(piece.subarray(0, piece.length / 2), () => response.destroy());
+  });
 }
 
 async function reply(answer: IncomingMessage, response: ServerResponse, mood: Mood): Promise<void> {

@@ -27,6 +27,8 @@ export interface OwnerWorld {
   reachable: { metadata: number; placement: number };
   behind?: string;
   awayNoted: number;
+  /** Groups that were said to have points here. */
+  readonly written: Set<number>;
 }
 
 export interface OwnerUnderTest {
@@ -91,7 +93,7 @@ export function ownerOn(
   const world: OwnerWorld = {
     metadata: metadataOf(),
     placement: placementOf([groupOf()]),
-    ...{ isApplied: true, isGateOpen: true, awayNoted: 0 },
+    ...{ isApplied: true, isGateOpen: true, awayNoted: 0, written: new Set<number>() },
     deletes: { applied: 0, newest: 0 },
     reachable: { metadata: 1, placement: 1 },
   };
@@ -146,6 +148,9 @@ export function ownerOn(
       noteInfluxdAway: () => {
         world.awayNoted += 1;
       },
+    },
+    noteWritten: async (group) => {
+      world.written.add(group);
     },
     judge: {
       mayServe: async () =>

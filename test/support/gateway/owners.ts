@@ -8,6 +8,7 @@ import type { FanOutOptions, FanOutResult, Routed } from '../../../agent/gateway
 import { FanOut } from '../../../agent/gateway/write/fan-out.js';
 import type { Lines } from '../../../agent/gateway/write/lines.js';
 import { ShapeMemory } from '../../../agent/gateway/write/shapes.js';
+import { AppError } from '../../../shared/errors/app-error.js';
 import type { FakeClock } from '../../../shared/lifecycle/clock.js';
 import { fakeClock } from '../../../shared/lifecycle/clock.js';
 import type { PlacedGroup } from '../../../shared/placement/model.js';
@@ -33,7 +34,11 @@ export class TestOwners {
   readonly held = new Set<string>();
   /** Uids whose hints can't be kept. */
   readonly full = new Set<string>();
+  /** Uids that can't be told of their hints. */
+  readonly untold = new Set<string>();
   readonly dead = new Set<number>();
+  isNearlyDrained = false;
+  private readonly waiting: ((isDrained: boolean) => void)[] = [];
   readonly fanOut: FanOut;
   private readonly deliveries: Deliveries;
 
@@ -56,6 +61,9 @@ export class TestOwners {
       news: {
         announce: async (uid) => {
           this.announced.push(uid);
+          if (!this.untold.has(uid)) return;
+          const options = { status: 503, retryable: true, retryAfterSeconds: 1 };
+          throw new AppError('isolated', 'nobody could be told', options);
         },
       },
       clock: this.clock,
@@ -112,8 +120,16 @@ export class TestOwners {
     return { group, shard, lines, head };
   }
 
-  private handoff(): Pick<Handoff, 'holds' | 'keep'> {
+  /** All hints of the owner are delivered, or an attempt failed. */
+  tellDrained(uid: string, isDrained: boolean): void {
+    if (isDrained) this.held.delete(uid);
+    for (const tell of this.waiting.splice(0)) tell(isDrained);
+  }
+
+  private handoff(): Pick<Handoff, 'holds' | 'keep' | 'drained' | 'isNearlyDrained'> {
     return {
+      drained: () => new Promise((resolve) => this.waiting.push(resolve)),
+      isNearlyDrained: () => this.isNearlyDrained,
       holds: (uid) => this.held.has(uid),
       keep: async (uid, batch): Promise<HintOutcome> => {
         if (this.full.has(uid)) return { kind: 'refused', why: 'the disk is full' };

@@ -86,7 +86,18 @@ export function directoryWith(self: number | undefined, ids: readonly number[]):
 }
 
 /** What a node does with a read; a text is the whole body of a 200. */
-export type Script = (query: ReadQuery) => ReadOutcome | string;
+export type Script = (
+  query: ReadQuery,
+  signal: AbortSignal,
+) => ReadOutcome | string | Promise<ReadOutcome>;
+
+/** Neither answers nor refuses. */
+export const SILENT: Script = (_query, signal) =>
+  new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => {
+      reject(new AppError('aborted', 'the call was ended by its signal'));
+    });
+  });
 
 /** Nodes without a script are unreachable. */
 export class FakeReader implements Reader {
@@ -94,13 +105,12 @@ export class FakeReader implements Reader {
 
   constructor(readonly scripts: Map<number, Script>) {}
 
-  read(node: number, query: ReadQuery): Promise<ReadOutcome> {
+  async read(node: number, query: ReadQuery, signal: AbortSignal): Promise<ReadOutcome> {
     this.asked.push({ node, query });
-    const outcome =
-      this.scripts.get(node)?.(query) ?? ({ kind: 'failed', why: 'refused' } as const);
-    return Promise.resolve(
-      typeof outcome === 'string' ? opened(Readable.from([Buffer.from(outcome)])) : outcome,
-    );
+    const script = this.scripts.get(node);
+    const outcome = await (script?.(query, signal) ??
+      ({ kind: 'failed', why: 'refused' } as const));
+    return typeof outcome === 'string' ? opened(Readable.from([Buffer.from(outcome)])) : outcome;
   }
 }
 

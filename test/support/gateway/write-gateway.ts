@@ -68,6 +68,8 @@ export async function startWriteGateway(options: WriteGatewayOptions): Promise<W
         hinted.push(ownerUid);
         return { kind: 'kept', ref: { ownerUid, sequence: hinted.length }, isFirst: true };
       },
+      drained: async () => true,
+      isNearlyDrained: () => true,
       settle: () => undefined,
       backlogs: () => [],
       nudge: () => undefined,

@@ -111,10 +111,13 @@ export function fateOf(answer: WriteAnswer): BatchFate {
     case 'not-sent':
       return 'nowhere';
     case 'declined':
-      if (answer.code === 'level-not-reached') return 'short';
+      if (SHORT.has(answer.code)) return 'short';
       return NOTHING_WRITTEN.has(answer.code) ? 'nowhere' : 'unknown';
   }
 }
+
+/** Codes of refusals after which what was applied or hinted stays. */
+const SHORT: ReadonlySet<string> = new Set(['level-not-reached', 'isolated']);
 
 /** Codes of refusals that come before anything is sent to an owner. */
 const NOTHING_WRITTEN: ReadonlySet<string> = new Set([

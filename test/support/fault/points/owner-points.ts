@@ -1,5 +1,5 @@
 // Reads from outside what is there: all points of a database from each influxd itself, and whether the cluster is at rest.
-import type { ClusterNode } from '../../cluster-node.js';
+import type { TestCluster } from '../../cluster.js';
 import type { TestInfluxd } from '../../influxd.js';
 import { keyOfSeries, type FieldValue } from './batches.js';
 import { readPoints } from './gateway-client.js';
@@ -25,14 +25,17 @@ export async function storedPoints(
 }
 
 /**
- * Why the nodes are not at rest yet: hints that are still to be delivered, and gateways that do not answer reads from their own
- * influxd. Undefined where they are.
+ * Why the nodes are not at rest yet: hints that are still to be delivered, flags of nodes that are behind, and gateways that do not
+ * answer reads from their own influxd. Undefined where they are.
  */
 export async function unrest(
-  nodes: readonly ClusterNode[],
+  { nodes, managers, name: cluster }: TestCluster,
   database: string,
   policies: readonly string[],
 ): Promise<string | undefined> {
+  const listed = await managers[0]!.get<readonly ListedNode[]>(`/nodes/${cluster}`);
+  const behind = listed.find((node) => (node.behind ?? []).length > 0);
+  if (behind !== undefined) return `node ${behind.id} is flagged: ${JSON.stringify(behind)}`;
   for (const node of nodes) {
     const { hints } = await node.status();
     if (hints.length > 0) return `${node.name} holds hints: ${JSON.stringify(hints)}`;
@@ -47,6 +50,12 @@ export async function unrest(
     }
   }
   return undefined;
+}
+
+interface ListedNode {
+  readonly id: number;
+  /** Ids of the nodes that hold hints for it and could not tell it so. */
+  readonly behind?: readonly number[];
 }
 
 /** Without the time, and without fields that a point does not have. */

@@ -4,6 +4,7 @@ import { builtLauncher } from '../../build.js';
 import type { ClusterOptions, TestCluster } from '../../cluster.js';
 import { startCluster } from '../../cluster.js';
 import { eventually } from '../../eventually.js';
+import { startTcpProxy, type TcpProxy } from '../../tcp-proxy.js';
 import { mergeConfig } from '../../toml.js';
 import { notePointFigure } from '../figures.js';
 import { seededRandom, type Random } from '../random.js';
@@ -13,6 +14,8 @@ import { PointLoad } from './point-load.js';
 
 export interface PointsClusterOptions extends ClusterOptions {
   readonly seed: number;
+  /** A proxy before each agent's peer port. Then the address of an agent that is dead does not refuse connections, as behind a balancer. */
+  readonly hasPeerLines?: boolean;
 }
 
 export interface PointsDuringOptions {
@@ -38,14 +41,20 @@ const PATIENT = {
 
 /** 3 nodes, one manager and one etcd, where the options do not say otherwise. */
 export async function startPointsCluster(options: PointsClusterOptions): Promise<PointsCluster> {
-  const { seed, ...rest } = options;
+  const { seed, hasPeerLines = false, ...rest } = options;
+  const lines: TcpProxy[] = [];
+  const advertise = async (node: number, port: number) => {
+    const { port: advertised } = (lines[node] ??= await startTcpProxy(port));
+    return `127.0.0.1:${advertised}`;
+  };
   const cluster = await startCluster({
     store: 'etcd',
     launcher: await builtLauncher('failpoints'),
     ...rest,
     config: mergeConfig(PATIENT, rest.config),
+    ...(hasPeerLines ? { advertise } : {}),
   });
-  return new PointsCluster(cluster, seededRandom(seed));
+  return new PointsCluster(cluster, lines, seededRandom(seed));
 }
 
 export class PointsCluster {
@@ -53,6 +62,8 @@ export class PointsCluster {
 
   constructor(
     readonly cluster: TestCluster,
+    /** Through which all others speak to the agent of a node, in the order of the nodes; empty where that was not asked for. */
+    readonly peerLines: readonly TcpProxy[],
     readonly random: Random,
   ) {}
 
@@ -106,8 +117,9 @@ export class PointsCluster {
     ];
   }
 
-  stop(): Promise<void> {
-    return this.cluster.stop();
+  async stop(): Promise<void> {
+    await Promise.all(this.peerLines.map((line) => line.stop()));
+    await this.cluster.stop();
   }
 
   /** A database with two policies whose shard groups are an hour long, so that a load makes some. */
@@ -131,7 +143,7 @@ export class PointsCluster {
     const { database, policies } = load.options;
     let why: string | undefined;
     const look = async () => {
-      why = await unrest(this.cluster.nodes, database, policies);
+      why = await unrest(this.cluster, database, policies);
       return why === undefined;
     };
     return eventually(look, { withinMs, everyMs: 50 }).then(

@@ -14,6 +14,8 @@ export class ReadRecord {
   readonly misses: string[] = [];
   /** How often, by node id. */
   readonly servedBy = new Map<number, number>();
+  /** How often, by what was said without its numbers. */
+  readonly failures = new Map<string, number>();
   lastFailure: string | undefined;
   private served = 0;
   private failed = 0;
@@ -52,6 +54,8 @@ export class ReadRecord {
   noteFailed(why: string): void {
     this.failed += 1;
     this.lastFailure = why;
+    const kind = why.replace(/\d+/g, 'n');
+    this.failures.set(kind, (this.failures.get(kind) ?? 0) + 1);
     this.refusedSinceMs ??= this.now();
   }
 

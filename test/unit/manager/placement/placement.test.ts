@@ -409,6 +409,22 @@ describe('placement on the manager', () => {
       expect(await lacking(1)).to.deep.equal([]);
     });
 
+    it('is not what an unsure order takes away, which is noted once', async () => {
+      const mark = () =>
+        cluster.post('completeness', {
+          node: 2,
+          groups: [1],
+          complete: false,
+          'order-unsure': true,
+        });
+      const { body: first } = await mark();
+      const { body: again } = await mark();
+      expect(again.version).to.equal(first.version);
+      const owners = again.groups.flatMap(({ shards }) => shards.flatMap((shard) => shard.owners));
+      const unsure = owners.filter((owner) => owner['order-unsure-since'] !== undefined);
+      expect(unsure).to.deep.equal([{ node: 2, 'order-unsure-since': '2026-03-04T12:10:00.000Z' }]);
+    });
+
     it('comes back by an operator alone', async () => {
       await cluster.post('completeness', { node: 2, groups: 'all', complete: false, why: 'x' });
       await cluster.post('completeness', { node: 2, groups: [2], complete: true });

@@ -88,7 +88,7 @@ describe("the gateway's authentication", () => {
   it('asks where the mode says so, or the local influxd does, and where that is not known', async () => {
     const { auth: on } = authOf({ mode: 'on' });
     const { auth: off, said: saidOff } = authOf({ mode: 'off' });
-    const { auth, world, said } = authOf();
+    const { auth, world } = authOf();
     expect([on.isOn, off.isOn]).to.deep.equal([true, false]);
     expect(await saidOff(basic('admin', 'wrong'))).to.equal('accepted');
     const isOn = [true, false, undefined].map((asks) => {

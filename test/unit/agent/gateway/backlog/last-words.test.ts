@@ -35,6 +35,22 @@ describe('the last words of peers', () => {
     expect(again.of('a')).to.have.property('groups', undefined);
   });
 
+  it('name who could not tell an owner of its hints, over restarts, until it says otherwise', async () => {
+    const words = await LastWords.open(path);
+    await words.note('a', NOTHING, ['b', 'c']);
+    await words.note('d', NOTHING, ['c']);
+    expect(words.untoldHoldersOf('c')).to.deep.equal(['a', 'd']);
+    const again = await LastWords.open(path);
+    expect([again.untoldHoldersOf('b'), again.of('a')]).to.deep.equal([['a'], NOTHING]);
+    const later = again.note('a', NOTHING, ['c']);
+    expect(again.untoldHoldersOf('b'), 'not on disk yet').to.deep.equal(['a']);
+    await later;
+    expect([again.untoldHoldersOf('b'), again.untoldHoldersOf('c')]).to.deep.equal([
+      [],
+      ['d', 'a'].sort(),
+    ]);
+  });
+
   it('say that nothing is held only once that is on disk', async () => {
     const words = await LastWords.open(path);
     await words.note('a', some(1));

@@ -88,6 +88,76 @@ describe('hinted handoff', () => {
   const drained = () =>
     eventually(() => !handoff.holds(UID), { what: 'the hints to be delivered' });
 
+  describe("to who waits for the end of an owner's hints", () => {
+    it('says when all of them are delivered', async () => {
+      let give: (outcome: ApplyOutcome) => void = () => undefined;
+      answers = [new Promise((resolve) => (give = resolve)), APPLIED];
+      await start();
+      expect(await handoff.drained(UID)).to.equal(true);
+      await keep('a');
+      let said: boolean | undefined;
+      const told = handoff.drained(UID).then((isDrained) => (said = isDrained));
+      await eventually(() => sent.length === 1);
+      expect(said).to.equal(undefined);
+      expect(handoff.isNearlyDrained(UID)).to.equal(true);
+      give(APPLIED);
+      await told;
+      expect(said).to.equal(true);
+      expect(handoff.holds(UID)).to.equal(false);
+    });
+
+    it('says at once where an attempt fails, and where one has failed', async () => {
+      answers = [FAILED];
+      await start();
+      const kept = keep('a');
+      await kept;
+      expect(await handoff.drained(UID)).to.equal(false);
+      expect(await handoff.drained(UID)).to.equal(false);
+    });
+  });
+
+  describe('where the owner may still hold a request that was given up', () => {
+    const HELD: ApplyOutcome = { kind: 'failed', why: 'no answer', isHeld: true };
+    let unsure: string[];
+    beforeEach(() => {
+      unsure = [];
+      more = {
+        onUnsure: async (uid, groups) => void unsure.push(`${uid === UID} ${groups.join()}`),
+      };
+    });
+
+    it('the order is unsure once newer points are delivered behind it', async () => {
+      await start();
+      let end: (outcome: ApplyOutcome) => void = () => undefined;
+      const direct = new Promise<ApplyOutcome>((resolve) => (end = resolve));
+      await handoff.keep(UID, batch('a'), direct);
+      await keep('b');
+      end(HELD);
+      await drained();
+      expect(unsure).to.deep.equal(['true 1']);
+    });
+
+    it('it is sure where nothing newer was written', async () => {
+      await start();
+      await handoff.keep(UID, batch('a'), Promise.resolve(HELD));
+      await drained();
+      await handoff.keep(UID, batch('b', { shard: 2, group: 2 }), Promise.resolve(HELD));
+      await keep('c');
+      await drained();
+      expect(unsure).to.deep.equal([]);
+    });
+
+    it('hints that were given up count too', async () => {
+      answers = [HELD, APPLIED];
+      await start();
+      await keep('a');
+      await eventually(() => sent.length === 1, { what: 'the first attempt' });
+      expect(unsure).to.deep.equal([]);
+      await keep('b');
+      expect(unsure).to.deep.equal(['true 1']);
+    });
+  });
+
   it('delivers a hint, tells that it was the first and that all are gone, and holds it in between', async () => {
     let answer: (outcome: ApplyOutcome) => void = () => undefined;
     answers = [new Promise((resolve) => (answer = resolve))];

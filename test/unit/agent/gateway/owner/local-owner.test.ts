@@ -180,6 +180,23 @@ describe('an owner', () => {
     }
   });
 
+  it('puts on record that it has points of a group, where influxd took some of them', async () => {
+    for (const [status, text, has] of [
+      [204, '', true],
+      [400, '{"error":"partial write: field type conflict dropped=1"}', false],
+      [500, '{"error":"timeout"}', false],
+    ] as const) {
+      const { apply, answers, world } = setUp();
+      answers.write = { status, text };
+      await apply();
+      expect(world.written.has(1), String(status)).to.equal(has);
+    }
+    const { owner, answers, world } = setUp();
+    answers.write = { status: 400, text: '{"error":"partial write: conflict dropped=1"}' };
+    await owner.apply(batchOf(['m v=1 1', 'm v=2 2']), NEVER);
+    expect(world.written.has(1), 'of two lines one').to.equal(true);
+  });
+
   it('leaves out of a hint what later deletes matched, and writes nothing where that is all of it', async () => {
     const { world, apply, written } = setUp();
     world.deletes = { applied: 5, newest: 5 };

@@ -30,6 +30,7 @@ function seen(more: Partial<ShardsSeen> & { index?: string; clusterId?: string }
     lineage: { clusterId, term: '0', index, groups: [local('3')] },
     loaded: new Set(['3']),
     owned: [PLACED],
+    written: new Set(),
     isExpired: () => false,
     ...rest,
   };
@@ -70,6 +71,45 @@ describe("a look at this node's shards", () => {
       expect(looked(before, later).lost.has(5)).to.equal(isLost);
     });
   }
+
+  for (const [what, later, isLost] of [
+    ['has a loaded shard', {}, false],
+    ['has none', { loaded: new Set<string>() }, true],
+    [
+      'has none because influxd deleted its group',
+      {
+        loaded: new Set<string>(),
+        lineage: { clusterId: 'c', term: '0', index: '9', groups: [local('3', { deleted: true })] },
+      },
+      false,
+    ],
+  ] as const) {
+    it(`${isLost ? 'misses' : 'does not miss'} points that were written since the last look where their group ${what}`, () => {
+      const written = new Set([5]);
+      const state = { ...NEW_STATE, clusterId: 'c', term: 0n, index: 9n, written };
+      const after = looked(state, seen({ ...later, written }));
+      expect(after.lost.has(5)).to.equal(isLost);
+      // What was said to be gone is not missed again.
+      expect(after.written.has(5)).to.equal(!isLost);
+    });
+  }
+
+  it('does not miss what was written only after it had asked what is loaded', () => {
+    const state = { ...NEW_STATE, clusterId: 'c', term: 0n, index: 9n, written: new Set([5]) };
+    const after = looked(state, seen({ loaded: new Set() }));
+    expect(after.lost.has(5)).to.equal(false);
+    expect(after.written.has(5)).to.equal(true);
+  });
+
+  it('does not miss a shard that influxd deleted with its group, of several that overlap', () => {
+    const { lineage } = seen();
+    const groups = [local('3', { endNs: '5' }), local('4', { startNs: '5' })];
+    const both = { loaded: new Set(['3', '4']), lineage: { ...lineage, groups } };
+    const had = looked(NEW_STATE, seen(both));
+    const deleted = [local('3', { endNs: '5', deleted: true }), local('4', { startNs: '5' })];
+    const later = { loaded: new Set(['4']), lineage: { ...lineage, groups: deleted } };
+    expect(looked(had, seen(later)).lost.has(5)).to.equal(false);
+  });
 
   it('suspects also groups that it never saw points of, where another influxd answers', () => {
     const none = looked(NEW_STATE, seen({ loaded: new Set() }));

@@ -12,6 +12,7 @@ import {
   opened,
   placementWith,
   queryDeps,
+  SILENT,
   type Script,
 } from '../../../../support/gateway/query-fakes.js';
 
@@ -103,6 +104,12 @@ describe('QueryHandler', () => {
       expect(headers.get('x-clusterflux-served-by')).to.equal('3');
       await close?.();
     }
+  });
+
+  it('goes on to the next owner where one neither answers nor refuses for a second', async () => {
+    await start({ 1: SILENT, 2: () => OK });
+    const { status, headers } = await ask('SELECT v FROM cpu');
+    expect([status, headers.get('x-clusterflux-served-by')]).to.deep.equal([200, '2']);
   });
 
   it('breaks the connection off where an answer breaks off', async () => {

@@ -43,6 +43,49 @@ describe('admission of writes', () => {
     expect(admission.bytesInFlight).to.equal(50);
   });
 
+  describe('by how long writes take', () => {
+    const MIB = 2 ** 20;
+    const admission = () => new Admission({ maxBytes: 128 * MIB, maxWrites: 1_000 });
+    /** Writes of a MiB that are admitted at once. */
+    function fill(to: Admission) {
+      const claims = [];
+      for (let claim = to.admit(MIB); claim !== undefined; claim = to.admit(MIB))
+        claims.push(claim);
+      return claims;
+    }
+    function work(to: Admission, tookMs: number): number {
+      const claims = fill(to);
+      for (const claim of claims) {
+        claim.answered(tookMs);
+        claim.release();
+      }
+      return claims.length;
+    }
+
+    it('admits fewer and fewer where they are slow, and some always', () => {
+      const slow = admission();
+      const rounds = Array.from({ length: 8 }, () => work(slow, 3_000));
+      expect(rounds.slice(0, 3)).to.deep.equal([32, 16, 8]);
+      expect(rounds.at(-1)).to.equal(4);
+    });
+
+    it('admits more again up to the configured limit where they are quick', () => {
+      const quick = admission();
+      for (let round = 0; round < 30; round += 1) work(quick, 10);
+      expect(fill(quick)).to.have.length(128);
+    });
+
+    it('learns nothing from the few writes of a quiet time', () => {
+      const quiet = admission();
+      for (let round = 0; round < 100; round += 1) {
+        const claim = quiet.admit(MIB);
+        claim?.answered(1);
+        claim?.release();
+      }
+      expect(fill(quiet)).to.have.length(32);
+    });
+  });
+
   describe('at the gateway', () => {
     let gateway: WriteGateway | undefined;
 

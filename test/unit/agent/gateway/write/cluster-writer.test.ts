@@ -9,6 +9,10 @@ import { TestMetadata, TestPlacement } from '../../../../support/gateway/views.j
 
 const APPLIED: OwnerState = { kind: 'applied' };
 const LOST: OwnerState = { kind: 'lost', why: 'the disk is full' };
+const ISOLATED: OwnerState = {
+  ...{ kind: 'lost', why: 'nobody could be told' },
+  fault: { status: 503, code: 'isolated', error: 'e', isSafeToRetry: true, retryAfterSeconds: 1 },
+};
 
 /** A writer over owners that end as a test says, batch by batch. */
 class World {
@@ -195,6 +199,15 @@ describe('writing into the cluster', () => {
       const { fault } = await world.write('m f=1 1', { level: 'quorum' });
       expect(fault).to.deep.include({ status: 503, code: 'level-not-reached' });
       expect(fault?.error).to.include('level quorum needs 2 of 3 owners: 1 applied');
+      expect(world.placement.marked).to.be.empty;
+    });
+
+    it('is not recorded where it has a hint that nobody could be told of: the write fails', async () => {
+      const world = new World();
+      world.answer = () => states(APPLIED, ISOLATED, APPLIED);
+      const { fault, spread } = await world.write('m f=1 1');
+      expect(fault).to.deep.include({ status: 503, code: 'isolated', isSafeToRetry: true });
+      expect(spread).to.deep.equal({ applied: 2, hinted: 0 });
       expect(world.placement.marked).to.be.empty;
     });
 

@@ -70,6 +70,18 @@ describe('the fan-out of one batch', () => {
       const { owners: states } = await owners.deliver(['1 f=1']);
       expect(states[1]?.state).to.deep.equal({ kind: 'lost', why: 'the disk is full' });
     });
+
+    it('a hint that nobody could be told of is kept, and says what the client has to be told', async () => {
+      const owners = new TestOwners([APPLIED, FAILED]);
+      owners.untold.add(uidOf(2));
+      const { owners: states } = await owners.deliver(['1 f=1']);
+      expect(owners.hints.map(({ uid }) => uid)).to.deep.equal([uidOf(2)]);
+      const { state } = states[1]!;
+      expect(state.kind === 'lost' && state.fault).to.deep.equal({
+        ...{ status: 503, code: 'isolated', error: 'nobody could be told' },
+        ...{ isSafeToRetry: true, retryAfterSeconds: 1 },
+      });
+    });
   });
 
   describe('an owner that is late', () => {
@@ -173,6 +185,60 @@ describe('the fan-out of one batch', () => {
       const { owners: states } = await owners.deliver(['1 f=1']);
       expect(states.map(({ state }) => state.kind)).to.deep.equal(['applied', 'hinted']);
       expect(owners.sent.map(({ node }) => node)).to.deep.equal([1]);
+    });
+  });
+
+  describe('an owner whose hints are being delivered', () => {
+    it('is waited for where the level needs it, and then asked directly', async () => {
+      const owners = new TestOwners([APPLIED]);
+      owners.held.add(uidOf(1));
+      const result = owners.deliver(['1 f=1']);
+      await owners.clock.advance(1_000);
+      expect(owners.sent).to.be.empty;
+      owners.tellDrained(uidOf(1), true);
+      expect(await result).to.include({ isLevelReached: true });
+      expect(owners.hints).to.be.empty;
+      expect(owners.sent).to.have.length(1);
+    });
+
+    it('gets one more hint as soon as it turns out to be away', async () => {
+      const owners = new TestOwners([APPLIED]);
+      owners.held.add(uidOf(1));
+      const result = owners.deliver(['1 f=1']);
+      owners.tellDrained(uidOf(1), false);
+      expect(await result).to.include({ isLevelReached: false });
+      expect(owners.hints).to.have.length(1);
+      expect(owners.sent).to.be.empty;
+    });
+
+    it('is waited for no longer than the level is', async () => {
+      const owners = new TestOwners([APPLIED]);
+      owners.held.add(uidOf(1));
+      const result = owners.deliver(['1 f=1']);
+      await owners.clock.advance(LEVEL_WAIT_MS);
+      expect(await result).to.include({ isLevelReached: false });
+      expect(owners.hints).to.have.length(1);
+    });
+
+    it('is waited for a moment where one request is left, so that hints come to an end under load', async () => {
+      const owners = new TestOwners([APPLIED, APPLIED]);
+      owners.isNearlyDrained = true;
+      owners.held.add(uidOf(2));
+      const first = owners.deliver(['1 f=1']);
+      await owners.clock.advance(99);
+      expect(owners.hints).to.be.empty;
+      owners.tellDrained(uidOf(2), true);
+      expect((await first).owners.map(({ state }) => state.kind)).to.deep.equal([
+        'applied',
+        'applied',
+      ]);
+      owners.held.add(uidOf(2));
+      const second = owners.deliver(['1 f=2']);
+      await owners.clock.advance(100);
+      expect((await second).owners.map(({ state }) => state.kind)).to.deep.equal([
+        'applied',
+        'hinted',
+      ]);
     });
   });
 
