@@ -61,6 +61,9 @@ const DENIED_PAUSE_MS = 4_000;
 /** Our clock and influxd's are those of one machine, as a rule; beyond this a token may be too old for it. */
 const CLOCKS_AGREE_MS = 10_000;
 
+/** influxd takes it from anybody as long as it has no admin. */
+const MAKES_USER = /^\s*CREATE\s+USER\s/i;
+
 /** What changes nothing, and may be sent again where a kept connection broke: one SHOW statement. */
 const READS_ONLY = /^\s*SHOW\s[^;]*$/i;
 
@@ -141,7 +144,8 @@ class NodeHttpClient implements InfluxHttpClient {
     options: QueryOptions = {},
   ): Promise<QueryAnswer> {
     const what = `asking influxd at ${this.origin} to run ${brief(statement)}`;
-    this.throwWhileDenied();
+    // The first admin of a server is made without any: what it refused before says nothing about this one.
+    if (!MAKES_USER.test(statement)) this.throwWhileDenied();
     const { status, text } = await withDeadline(
       { what, deadlineMs: options.deadlineMs ?? this.deadlineMs, signal },
       async (limit) => {

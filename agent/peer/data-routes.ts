@@ -33,6 +33,8 @@ export interface DataRoutesDeps {
   readonly words: Pick<PeerWords, 'boot' | 'hear'>;
   readonly gate: Pick<CatchUpGate, 'epoch'>;
   readonly stands: Announcer['stands'];
+  /** Whether hints for this node can be delivered now. */
+  readonly isReady: () => boolean;
   readonly monotonicMs: () => number;
   /** Resolves to whether this node has applied that version of the metadata now. */
   readonly reach: (version: number, signal: AbortSignal) => Promise<boolean>;
@@ -98,7 +100,7 @@ function reading({ owner }: DataRoutesDeps) {
   };
 }
 
-function hearing({ words, gate, stands, monotonicMs }: DataRoutesDeps) {
+function hearing({ words, gate, stands, isReady, monotonicMs }: DataRoutesDeps) {
   return async ({ body, from }: PeerRequest): Promise<PeerReply> => {
     const parsed = newsSchema.safeParse(jsonOf(body));
     if (!parsed.success) return problem(400, 'body-invalid', 'this is no word of hints');
@@ -110,6 +112,7 @@ function hearing({ words, gate, stands, monotonicMs }: DataRoutesDeps) {
     const answer: NewsAnswer = {
       ...{ boot: words.boot, tick: monotonicMs(), epoch: gate.epoch },
       stands: stands(parsed.data.from, parsed.data.untold),
+      ready: isReady(),
     };
     return json(200, answer);
   };

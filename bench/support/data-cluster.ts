@@ -66,6 +66,8 @@ async function makeDatabase({ nodes }: DataCluster): Promise<void> {
   for (const each of nodes) {
     await eventually(() => isServing(each.agent), {
       withinMs: SETTLES_WITHIN_MS,
+      // A write that comes too early becomes hints, which have to be delivered and told of first.
+      everyMs: 2_000,
       what: 'a gateway writes to all owners and answers queries',
     });
   }

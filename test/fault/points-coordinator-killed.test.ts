@@ -3,6 +3,7 @@
 import { expect } from 'chai';
 import type { ClusterNode } from '../support/cluster-node.js';
 import { eventually } from '../support/eventually.js';
+import { flagsIn } from '../support/fault/points/owner-points.js';
 import { usePointsCluster } from '../support/fault/points/points-suite.js';
 
 /** The words of a peer have force for 3 s: reads go on for longer than that. */
@@ -23,10 +24,16 @@ describe('a coordinator is killed with hints, and then the owner comes back', fu
         await owner!.end();
         await load.untilMore(20);
         await eventually(async () => (await coordinator!.status()).hints.length > 0);
+        // With a flag of the dead one the third could not know either what it lacks.
+        const otherId = await idOf(other!);
+        const isFlagged = async () =>
+          (await flagsIn(cluster)).some((flag) => flag.owner === otherId);
+        await eventually(async () => !(await isFlagged()), { withinMs: 20_000 });
         await coordinator!.agent.kill9();
         await owner!.startInfluxd();
-        await owner!.startAgent();
-        const [ownId, otherId] = [await idOf(owner!), await idOf(other!)];
+        // It is not ready before it has what the dead one holds for it.
+        await owner!.launchAgent();
+        const ownId = await eventually(() => idOf(owner!), { withinMs: 10_000 });
         const record = load.records[2]!;
         const before = record.servedBy.get(ownId) ?? 0;
         const beganMs = performance.now();

@@ -70,7 +70,8 @@ describe('points between agents', function () {
         },
       },
       gate: { epoch: 1 },
-      stands: () => [],
+      isReady: () => true,
+      stands: (holder, owners) => owners.filter((owner) => holder === 'a' && owner === 'd'),
       monotonicMs: () => 1,
       reach: async (version) => version <= 7,
       runDeletes: async () => true,
@@ -257,10 +258,20 @@ describe('points between agents', function () {
     };
     const news = { from: 'a', boot: 'x', sequence: 1, holds: true, groups: [3], later: 'ignored' };
     const [status, said] = await post('/peer/v1/backlog', news);
-    expect([status, said]).to.deep.equal([200, { boot: 'b', tick: 1, epoch: 1 }]);
+    expect([status, said]).to.deep.equal([
+      200,
+      { boot: 'b', tick: 1, epoch: 1, stands: [], ready: true },
+    ]);
+    // As a release says it that can stand for others; the one above can't.
+    const untold = { ...news, sequence: 2, untold: ['d', 'e'], witnessed: ['f'] };
+    expect((await post('/peer/v1/backlog', untold))[1]).to.deep.include({ stands: ['d'] });
     expect((await post('/peer/v1/backlog', { ...news, from: 'c' }))[0]).to.equal(400);
     expect((await post('/peer/v1/backlog', { holds: true }))[0]).to.equal(400);
-    expect(heard).to.deep.equal([{ from: 'a', boot: 'x', sequence: 1, holds: true, groups: [3] }]);
+    const word = { from: 'a', boot: 'x', sequence: 1, holds: true, groups: [3] };
+    expect(heard).to.deep.equal([
+      { ...word, untold: [], witnessed: [] },
+      { ...word, sequence: 2, untold: ['d', 'e'], witnessed: ['f'] },
+    ]);
     const reached = (isIt: boolean) => [200, { reached: isIt }];
     expect(await post('/peer/v1/reach', { version: 7 })).to.deep.equal(reached(true));
     expect(await post('/peer/v1/reach', { version: 8 })).to.deep.equal(reached(false));

@@ -27,6 +27,8 @@ export interface AnnouncerDeps {
   /** What became of a word: whether the peer's address refuses connections matters to the judge of reads. */
   readonly onRefused: (uid: string, signal: AbortSignal) => Promise<void>;
   readonly onNotRefused: (uid: string) => void;
+  /** It answers and takes hints, and did not a moment ago. */
+  readonly onReady?: (uid: string) => void;
   /** Who holds hints for that owner and could not tell it, by their own words. */
   readonly lastWords: Pick<LastWords, 'untoldHoldersOf'>;
   readonly clock: Clock;
@@ -225,12 +227,18 @@ export class Announcer implements BacklogNews {
     try {
       const answer = await client.call(peer.address, peer.uid, call, signal);
       onNotRefused(peer.uid);
-      if (answer.status !== 200) return 'silent';
+      if (answer.status !== 200) {
+        listener.isReady = false;
+        return 'silent';
+      }
       const heard = newsAnswerSchema.parse(JSON.parse(answer.body.toString('utf8')));
       listener.noteAnswer(said, news, heard, clock);
+      if (heard.ready && !listener.isReady) this.deps.onReady?.(peer.uid);
+      listener.isReady = heard.ready;
       return 'told';
     } catch (error) {
       if (signal.aborted) throw error;
+      listener.isReady = false;
       // Sent perhaps, and perhaps taken: what it knows is known again when it answers.
       if (!isRefusedConnection(error)) {
         onNotRefused(peer.uid);

@@ -49,6 +49,8 @@ export const newsAnswerSchema = z.object({
   epoch: count,
   /** Those of `untold` that will answer no read by a word from here any more that does not pass it on. */
   stands: z.array(z.string()).default([]),
+  /** Its influxd answers and was looked at: hints for it can be delivered. */
+  ready: z.boolean().default(true),
 });
 export type NewsAnswer = z.infer<typeof newsAnswerSchema>;
 

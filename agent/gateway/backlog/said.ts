@@ -20,6 +20,8 @@ export class Listener {
   tick: { readonly boot: string; readonly ms: number; readonly heardMs: number } | undefined;
   gate: { readonly boot: string; readonly epoch: number; readonly sinceMs: number } | undefined;
   isTelling = false;
+  /** It answered the last word, and said that hints for it can be delivered. */
+  isReady = false;
   /** It was to be told again while it was being told. */
   isOwed = false;
   /** The registry was asked to flag it since it was told last. */

@@ -30,6 +30,9 @@ export interface OwnerHintsOptions {
   readonly onUnsure: (groups: readonly number[], signal: AbortSignal) => Promise<void>;
 }
 
+/** One request is answered sooner: an owner that has had a hint before it for longer hangs. */
+const STALLED_MS = 1_000;
+
 export class OwnerHints {
   readonly tally: Tally;
   private readonly order: UnsureOrder;
@@ -90,8 +93,11 @@ export class OwnerHints {
     return new Promise((resolve) => this.waiting.push(resolve));
   }
 
+  /** See `Handoff.isNearlyDrained`. */
   get isNearlyDrained(): boolean {
-    return this.log.totals.bytes <= CHUNK_BYTES;
+    const { bytes, oldestMs } = this.log.totals;
+    const ageMs = oldestMs === undefined ? 0 : this.options.clock.nowMs() - oldestMs;
+    return bytes <= CHUNK_BYTES && ageMs < STALLED_MS;
   }
 
   settle(sequence: number): void {

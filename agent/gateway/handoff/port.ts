@@ -47,7 +47,7 @@ export interface Handoff {
    * clients go on writing.
    */
   drained(ownerUid: string): Promise<boolean>;
-  /** Whether no more is held for it than goes out in one request. */
+  /** Whether no more is held for it than goes out in one request, and that has not been waiting for long. */
   isNearlyDrained(ownerUid: string): boolean;
   /** The direct request for the same batch has succeeded after all: it is not sent again. */
   settle(ref: HintRef): void;

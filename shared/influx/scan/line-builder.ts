@@ -1,8 +1,10 @@
 // Collects the ranges of good lines in typed arrays that grow, so that a body's lines cost no objects.
 import type { LineColumns } from './scanned-lines.js';
 
-/** A first guess of a line's length, low enough that most bodies never grow. */
+/** Of a body whose first line tells nothing of the others. */
 const SHORT_LINE_BYTES = 48;
+/** The lines of a body are much alike; room for a third more than the first one says, and where that is too little it grows. */
+const SHARE_OF_FIRST = 0.75;
 const LEAST_LINES = 16;
 
 export class LineBuilder {
@@ -10,8 +12,10 @@ export class LineBuilder {
   columns: LineColumns;
   private room: number;
 
-  constructor(bodyBytes: number) {
-    this.room = LEAST_LINES + Math.floor(bodyBytes / SHORT_LINE_BYTES);
+  /** @param firstLineBytes of the body's first line; 0 or less: not known. */
+  constructor(bodyBytes: number, firstLineBytes = 0) {
+    const lineBytes = Math.max(SHORT_LINE_BYTES, firstLineBytes * SHARE_OF_FIRST);
+    this.room = LEAST_LINES + Math.floor(bodyBytes / lineBytes);
     this.columns = emptyColumns(this.room);
   }
 

@@ -63,7 +63,7 @@ class Scan {
     private readonly unitNs: bigint,
     private readonly defaultTimeNs: bigint,
   ) {
-    this.lines = new LineBuilder(body.length);
+    this.lines = new LineBuilder(body.length, body.indexOf(NEWLINE));
     this.quick = new QuickLine(body, Number(unitNs));
     this.errorBytesLeft = options.maxErrorBytes ?? MAX_ERROR_BYTES;
   }

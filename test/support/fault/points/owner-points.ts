@@ -29,13 +29,15 @@ export async function storedPoints(
  * answer reads from their own influxd. Undefined where they are.
  */
 export async function unrest(
-  { nodes, managers, name: cluster }: TestCluster,
+  cluster: TestCluster,
   database: string,
   policies: readonly string[],
 ): Promise<string | undefined> {
-  const listed = await managers[0]!.get<readonly ListedNode[]>(`/nodes/${cluster}`);
-  const behind = listed.find((node) => (node.behind ?? []).length > 0);
-  if (behind !== undefined) return `node ${behind.id} is flagged: ${JSON.stringify(behind)}`;
+  const { nodes } = cluster;
+  const [flag] = await flagsIn(cluster);
+  if (flag !== undefined) {
+    return `node ${flag.holder} holds hints for node ${flag.owner} and could not tell it`;
+  }
   for (const node of nodes) {
     const { hints } = await node.status();
     if (hints.length > 0) return `${node.name} holds hints: ${JSON.stringify(hints)}`;
@@ -50,6 +52,17 @@ export async function unrest(
     }
   }
   return undefined;
+}
+
+/** The registry's flags of nodes that others hold hints for and could not tell it so; all are ids. */
+export async function flagsIn({
+  managers,
+  name,
+}: TestCluster): Promise<readonly { readonly owner: number; readonly holder: number }[]> {
+  const listed = await managers[0]!.get<readonly ListedNode[]>(`/nodes/${name}`);
+  return listed.flatMap(({ id: owner, behind = [] }) =>
+    behind.map((holder) => ({ owner, holder })),
+  );
 }
 
 interface ListedNode {

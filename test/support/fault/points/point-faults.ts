@@ -70,7 +70,8 @@ const killCoordinator: PointFault = {
     await some(points);
     await coordinator!.agent.kill9();
     await owner!.influxd.start();
-    if (isWhole) await owner!.startAgent();
+    // It is not ready before it has what the dead one holds for it.
+    if (isWhole) await owner!.launchAgent();
     await delay(points.random.below(LONGER_THAN_WORDS_MS));
     await coordinator!.startAgent();
   },

@@ -125,6 +125,23 @@ describe('the client for influxd over HTTP', () => {
     await asker.close();
   });
 
+  it('lets the first admin be made where influxd refuses everything else until then', async () => {
+    handle = (request, response) => {
+      let body = '';
+      request.on('data', (piece: Buffer) => (body += piece.toString()));
+      request.on('end', () => {
+        const isFirst = body.includes('CREATE+USER');
+        response.writeHead(isFirst ? 200 : 403);
+        response.end(isFirst ? '{"results":[{"statement_id":0}]}' : '{"error":"create admin user"}');
+      });
+    };
+    const asker = createHttpClient({ url, username: 'a', password: () => 'p' });
+    await failure(asker.query('SHOW DATABASES'));
+    const created = await asker.query(`CREATE USER "a" WITH PASSWORD 'p' WITH ALL PRIVILEGES`);
+    expect(created.kind).to.equal('done');
+    await asker.close();
+  });
+
   it("makes tokens that end a minute from now by influxd's clock, whatever ours says", async () => {
     const day = 86_400_000;
     const ends: number[] = [];

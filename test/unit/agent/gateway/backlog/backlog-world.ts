@@ -282,6 +282,7 @@ export class BacklogWorld {
     const said = {
       ...{ boot: run.words.boot, tick: this.clock.monotonicMs(), epoch: run.gate.epoch },
       stands: run.announcer.stands(news.from, news.untold),
+      ready: true,
     };
     return { status: 200, body: Buffer.from(JSON.stringify(said)) };
   }

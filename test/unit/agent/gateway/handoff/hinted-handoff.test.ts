@@ -100,6 +100,9 @@ describe('hinted handoff', () => {
       await eventually(() => sent.length === 1);
       expect(said).to.equal(undefined);
       expect(handoff.isNearlyDrained(UID)).to.equal(true);
+      // An owner that hangs is not one that is nearly done.
+      await clock.advance(1_000);
+      expect(handoff.isNearlyDrained(UID)).to.equal(false);
       give(APPLIED);
       await told;
       expect(said).to.equal(true);

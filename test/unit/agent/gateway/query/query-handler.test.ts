@@ -134,9 +134,9 @@ describe('QueryHandler', () => {
     let calls = 0;
     await start({
       1: BEHIND,
-      2: (query) => {
+      2: (query, signal) => {
         calls += 1;
-        return calls < 3 ? BEHIND(query) : OK;
+        return calls < 3 ? BEHIND(query, signal) : OK;
       },
     });
     const { status, headers } = await ask('SELECT v FROM cpu');
