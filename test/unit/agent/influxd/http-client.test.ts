@@ -132,7 +132,9 @@ describe('the client for influxd over HTTP', () => {
       request.on('end', () => {
         const isFirst = body.includes('CREATE+USER');
         response.writeHead(isFirst ? 200 : 403);
-        response.end(isFirst ? '{"results":[{"statement_id":0}]}' : '{"error":"create admin user"}');
+        response.end(
+          isFirst ? '{"results":[{"statement_id":0}]}' : '{"error":"create admin user"}',
+        );
       });
     };
     const asker = createHttpClient({ url, username: 'a', password: () => 'p' });
