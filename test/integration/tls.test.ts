@@ -119,21 +119,32 @@ describe('a manager with mutual TLS', function () {
       await change();
       await eventually(async () => (await timesRead()) > times, { withinMs: 8_000 });
     };
+    // Agents show each other certificates too, all the time: each step has to have reached all of them.
+    const timesReadByAgents = async () =>
+      (await logs()).map((log) => log.split('files that changed were read again').length - 1);
+    const isReadByAgents = async (change: () => Promise<unknown>) => {
+      const times = await timesReadByAgents();
+      await change();
+      await eventually(
+        async () => (await timesReadByAgents()).every((count, index) => count > times[index]!),
+        { withinMs: 8_000 },
+      );
+    };
 
     // 1. Both sides trust both authorities.
-    await isRead(() => trust(first, second));
+    await isReadByAgents(() => isRead(() => trust(first, second)));
     await eventually(
       async () => (await call(await second.issue(`probe-${Date.now()}`))).status === 200,
     );
     await syncs('step one');
     // 2. Everybody shows a certificate of the new one.
     client = await second.issue('new-caller');
-    await use(second, 'agent');
+    await isReadByAgents(() => use(second, 'agent'));
     await isRead(() => use(second, 'manager'));
     await eventually(async () => (await call(client)).issuer === 'second');
     await syncs('step two');
     // 3. Nobody trusts the old one any more.
-    await isRead(() => trust(second));
+    await isReadByAgents(() => isRead(() => trust(second)));
     await eventually(
       async () => typeof (await call(await first.issue(`late-${Date.now()}`))).status === 'string',
     );
