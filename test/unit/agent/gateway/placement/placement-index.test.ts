@@ -65,6 +65,13 @@ describe('the groups of a placement by time', () => {
     expect(index.covering(NOW, 'db', 'p', 7n, 8n).map(({ id }) => id)).to.deep.equal([1, 2]);
   });
 
+  it('has no group for points behind a cut that counts, before there is a successor', () => {
+    const cut = { atNs: 5n, confirmed: [], counts: true };
+    const index = indexOf(group(1, { cut }));
+    expect(index.writable(NOW, 'db', 'p', 4n)?.id).to.equal(1);
+    expect(index.writable(NOW, 'db', 'p', 5n)).to.equal(undefined);
+  });
+
   it('writes on behind a cut that not all have confirmed', () => {
     const cut = { atNs: 5n, confirmed: [1], counts: false };
     expect(indexOf(group(1, { cut })).writable(NOW, 'db', 'p', 7n)?.id).to.equal(1);
