@@ -1,5 +1,6 @@
 // How names and texts stand in an InfluxQL statement. What the grammar can't carry is refused, never mangled.
 import { AppError } from '../../shared/errors/app-error.js';
+import { DURATION_UNITS } from '../../shared/influx/influxql/duration.js';
 
 /**
  * An identifier in double quotes. InfluxQL knows three escapes (`\"`, `\\`, `\n`); every other character stands for itself.
@@ -19,21 +20,11 @@ export function quoteString(text: string): string {
 /** Nanoseconds as a duration that influxd reads back exactly; 0 is INF, which a statement takes for "for ever". */
 export function formatDuration(nanoseconds: bigint): string {
   if (nanoseconds === 0n) return 'INF';
-  for (const [unit, size] of UNITS) {
+  for (const [unit, size] of DURATION_UNITS) {
     if (nanoseconds % size === 0n) return `${(nanoseconds / size).toString()}${unit}`;
   }
   return `${nanoseconds.toString()}ns`;
 }
-
-const UNITS: readonly (readonly [string, bigint])[] = [
-  ['w', 604_800_000_000_000n],
-  ['d', 86_400_000_000_000n],
-  ['h', 3_600_000_000_000n],
-  ['m', 60_000_000_000n],
-  ['s', 1_000_000_000n],
-  ['ms', 1_000_000n],
-  ['u', 1_000n],
-];
 
 /** Max of a Go time.Duration: a longer one can't be in a meta.db. */
 const MAX_NANOSECONDS = 9_223_372_036_854_775_807n;

@@ -1,6 +1,10 @@
 // What a journal asks of the file system, one durable step each, so that tests can stop the world between any two.
 import { open, readFile, rename } from 'node:fs/promises';
-import { syncDirectory } from '../../shared/lifecycle/atomic-file.js';
+import {
+  absentAsUndefined,
+  syncDirectory,
+  writeDurably,
+} from '../../shared/lifecycle/atomic-file.js';
 
 /** Errors are the file system's own; the journal wraps them. */
 export interface JournalFiles {
@@ -27,27 +31,13 @@ export interface JournalFile {
 const FILE_MODE = 0o600;
 
 export function nodeJournalFiles(): JournalFiles {
-  return { read, writeDurably, rename, syncDirectory, open: openForWriting };
-}
-
-async function read(path: string): Promise<Buffer | undefined> {
-  try {
-    return await readFile(path);
-  } catch (error) {
-    // Absence is an answer here; everything else is the caller's to report.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'w', FILE_MODE);
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  return {
+    read: (path) => absentAsUndefined(() => readFile(path)),
+    writeDurably: (path, bytes) => writeDurably(path, bytes, FILE_MODE),
+    rename,
+    syncDirectory,
+    open: openForWriting,
+  };
 }
 
 async function openForWriting(path: string): Promise<JournalFile> {

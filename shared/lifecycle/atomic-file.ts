@@ -62,3 +62,24 @@ async function writeWhole(
     await handle.close();
   }
 }
+
+/** Writes a whole file in place and syncs it; the directory is the caller's to sync. Errors are the file system's own. */
+export async function writeDurably(path: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
+  const handle = await open(path, 'w', mode);
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Absence is an answer here; every other failure is the caller's to report. */
+export async function absentAsUndefined<T>(ask: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await ask();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,6 +1,6 @@
 // A statement as influxd prints it in a refusal: words in capitals, names without the quotes that they don't need, durations and
 // numbers in its own form, and no password. Token by token: what influxd adds or leaves out by meaning stays as it was written.
-import { parseDuration } from '../../../shared/influx/influxql/duration.js';
+import { DURATION_UNITS, parseDuration } from '../../../shared/influx/influxql/duration.js';
 import { keywordOf, type Token, type TokenKind } from '../../../shared/influx/influxql/token.js';
 import { wordsOf } from '../../../shared/influx/influxql/words.js';
 
@@ -90,23 +90,13 @@ function escaped(text: string, quote: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll(quote, `\\${quote}`);
 }
 
-const UNITS: readonly (readonly [unit: string, ns: bigint])[] = [
-  ['w', 604_800_000_000_000n],
-  ['d', 86_400_000_000_000n],
-  ['h', 3_600_000_000_000n],
-  ['m', 60_000_000_000n],
-  ['s', 1_000_000_000n],
-  ['ms', 1_000_000n],
-  ['u', 1_000n],
-];
-
 /** In its largest unit; CREATE DATABASE alone is printed in Go's form, `72h0m0s`. */
 function duration(text: string, { isDatabase }: Style): string {
   const ns = parseDuration(text);
   if (ns === undefined) return text;
   if (ns === 0n) return '0s';
   if (isDatabase) return goDuration(ns) ?? text;
-  const unit = UNITS.find(([, size]) => ns % size === 0n);
+  const unit = DURATION_UNITS.find(([, size]) => ns % size === 0n);
   return unit === undefined ? `${ns}ns` : `${ns / unit[1]}${unit[0]}`;
 }
 

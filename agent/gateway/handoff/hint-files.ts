@@ -2,7 +2,11 @@
 // It knows paths and bytes, not what they mean. Errors are the file system's own.
 import type { FileHandle } from 'node:fs/promises';
 import { mkdir, open, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
-import { syncDirectory } from '../../../shared/lifecycle/atomic-file.js';
+import {
+  absentAsUndefined,
+  syncDirectory,
+  writeDurably,
+} from '../../../shared/lifecycle/atomic-file.js';
 
 export interface HintFiles {
   /** Makes a directory (its parent exists) and its name durable; one that is there is fine. */
@@ -48,7 +52,7 @@ export function nodeHintFiles(): HintFiles {
     list: (path) => absentAsUndefined(async () => (await readdir(path)).sort()),
     size: (path) => absentAsUndefined(async () => (await stat(path)).size),
     read: (path) => absentAsUndefined(() => readFile(path)),
-    writeDurably,
+    writeDurably: (path, bytes) => writeDurably(path, bytes, FILE_MODE),
     rename,
     remove: (path) => rm(path, { force: true, recursive: true }),
     syncDirectory,
@@ -63,26 +67,6 @@ export function nodeHintFiles(): HintFiles {
 async function makeDirectory(path: string, parent: string): Promise<void> {
   const made = await mkdir(path, { recursive: true, mode: DIRECTORY_MODE });
   if (made !== undefined) await syncDirectory(parent);
-}
-
-async function absentAsUndefined<T>(ask: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await ask();
-  } catch (error) {
-    // Absence is an answer here; everything else is the caller's to report.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(path, 'w', FILE_MODE);
-  try {
-    await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function openFile(path: string, create: boolean): Promise<HintFile> {

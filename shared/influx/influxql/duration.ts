@@ -1,15 +1,20 @@
 // Durations as InfluxQL writes them: 1w2d3h4m5s6ms7u8ns, without blanks and fractions. A minus comes only with a parameter.
 
+/** Units with their nanoseconds, largest first: what a duration is printed in. */
+export const DURATION_UNITS: readonly (readonly [unit: string, ns: bigint])[] = [
+  ['w', 604_800_000_000_000n],
+  ['d', 86_400_000_000_000n],
+  ['h', 3_600_000_000_000n],
+  ['m', 60_000_000_000n],
+  ['s', 1_000_000_000n],
+  ['ms', 1_000_000n],
+  ['u', 1_000n],
+];
+
 const NS_PER_UNIT: Readonly<Record<string, bigint>> = {
+  ...Object.fromEntries(DURATION_UNITS),
   ns: 1n,
-  u: 1_000n,
   µ: 1_000n,
-  ms: 1_000_000n,
-  s: 1_000_000_000n,
-  m: 60_000_000_000n,
-  h: 3_600_000_000_000n,
-  d: 86_400_000_000_000n,
-  w: 604_800_000_000_000n,
 };
 
 const INT64_MAX = 2n ** 63n - 1n;
