@@ -6,9 +6,10 @@ import { createBackoff, type Backoff } from '../../../shared/lifecycle/backoff.j
 import type { Clock } from '../../../shared/lifecycle/clock.js';
 import type { Logger } from '../../../shared/log/logger.js';
 import type { ApplyOutcome, Batch, BatchSender } from '../owner/port.js';
-import { canJoin, CHUNK_BYTES, joined } from './chunk.js';
+import { joined } from './chunk.js';
 import { blamedLines, countLines, halve, isBeyondRetention } from './lines.js';
 import type { HintItem, LogItem } from './log-item.js';
+import { Lookahead } from './lookahead.js';
 import type { OwnerLog } from './owner-log.js';
 import type { Backlog } from './port.js';
 import type { Tally } from './tally.js';
@@ -61,7 +62,7 @@ export interface DrainerDeps {
 export class Drainer {
   state: Backlog['state'] = 'idle';
   lastError: string | undefined;
-  private ahead: LogItem | undefined;
+  private readonly lookahead: Lookahead;
   /** The newest hint of what is being delivered. */
   private last = 0;
   private readonly backoff: Backoff;
@@ -70,6 +71,7 @@ export class Drainer {
   private isWaiting = false;
 
   constructor(private readonly deps: DrainerDeps) {
+    this.lookahead = new Lookahead(deps.log);
     this.backoff = createBackoff({
       initialMs: deps.retryIntervalMs,
       maxMs: deps.retryMaxIntervalMs,
@@ -105,12 +107,12 @@ export class Drainer {
   private async step(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { log } = this.deps;
-    const items = await this.insist(() => this.nextItems(), signal);
+    const items = await this.insist(() => this.lookahead.next(), signal);
     if (items.length > 0) {
       await this.finish(items, signal);
       await this.insist(() => log.done(items), signal);
     }
-    if (this.ahead !== undefined || log.hasUnread) return;
+    if (this.lookahead.hasMore || log.hasUnread) return;
     if (log.hasHeld) await this.insist(() => log.flush(), signal);
     if (!log.isEmpty) {
       // Something is just being written: its turn comes when it is durable.
@@ -122,34 +124,6 @@ export class Drainer {
     this.lastError = undefined;
     this.deps.onDrained();
     await this.untilWoken(signal);
-  }
-
-  /** What goes together: hints that are alike, with settled ones between them; or one loss. */
-  private async nextItems(): Promise<readonly LogItem[]> {
-    const { log } = this.deps;
-    const items: LogItem[] = [];
-    let first: HintItem | undefined;
-    let bytes = 0;
-    for (;;) {
-      const item = this.ahead ?? (await log.read());
-      this.ahead = item;
-      if (item === undefined) return items;
-      if (item.kind === 'lost') {
-        if (items.length > 0) return items;
-        this.ahead = undefined;
-        return [item];
-      }
-      if (!log.isSettled(item.sequence)) {
-        const isFitting = bytes + item.batch.body.length <= CHUNK_BYTES;
-        if (first !== undefined && !(isFitting && canJoin(first.batch, item.batch))) return items;
-        first ??= item;
-        bytes += item.batch.body.length;
-      }
-      items.push(item);
-      this.ahead = undefined;
-      // Settled ones weigh nothing, and are not kept in memory without end either.
-      if (items.length >= MOST_ITEMS) return items;
-    }
   }
 
   private async finish(items: readonly LogItem[], signal: AbortSignal): Promise<void> {
@@ -376,9 +350,6 @@ export class Drainer {
     return this.wakeUp.signal;
   }
 }
-
-/** So many that none of them has more than a few bytes. */
-const MOST_ITEMS = 10_000;
 
 function halvesOf(batch: Batch): readonly Batch[] | undefined {
   return halve(batch.body)?.map((body) => ({ ...batch, body, points: countLines(body) }));
